@@ -1,0 +1,4 @@
+"""PROCESS: decides what runs when, starts and stops workers, drives them over gRPC, records what is.
+
+What may live here: a pure core (reconcile, queue, admission) and the thin shell that acts on its decisions.
+"""

@@ -1,0 +1,1 @@
+"""Launchers start, observe and terminate workers: one interface, one module or folder per implementation."""

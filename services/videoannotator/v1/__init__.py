@@ -1,0 +1,1 @@
+"""Compiled from protos/videoannotator/v1 by protos/build.py. Nothing else lives here."""
