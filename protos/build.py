@@ -1,4 +1,7 @@
-"""Compiles the contracts in protos/ into services/videoannotator/v1, as a hatch build hook or by `python protos/build.py`."""
+"""Compiles the contracts in protos/ into services/videoannotator/v1.
+
+Runs as a hatch build hook or by `python protos/build.py`.
+"""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,5 @@
 """Bytes: videos and results, behind one interface.
 
-What may live here: the interface, its implementations, and the one place that knows the layout of keys.
+What may live here: the interface, its implementations, and the one place that knows the layout
+of keys.
 """

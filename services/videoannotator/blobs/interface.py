@@ -51,5 +51,8 @@ class BlobStore(Protocol):
         ...
 
     async def delete_prefix(self, prefix: str) -> int:
-        """Deletes all below the folder `prefix`, and the folder. Returns the number of blobs; none is no error."""
+        """Deletes all below the folder `prefix`, and the folder.
+
+        Returns the number of blobs; none is no error.
+        """
         ...

@@ -1,4 +1,7 @@
-"""The one layout of keys. Every part is an id of ours or a fixed word: names from users never become keys."""
+"""The one layout of keys.
+
+Every part is an id of ours or a fixed word: names from users never become keys.
+"""
 
 INCOMING = "incoming"
 MANIFEST = "manifest.json"

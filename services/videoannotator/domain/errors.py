@@ -44,7 +44,8 @@ class VideoAnnotatorError(Exception):
     def __init__(self, message: str = "", *, hint: str = "", field: str | None = None) -> None:
         """`message` defaults to the first line of the class's docstring.
 
-        `hint` says what to do next; `field` names the input at fault, as `pipeline.parameter` or a form field.
+        `hint` says what to do next; `field` names the input at fault, as `pipeline.parameter` or
+        a form field.
         """
         self.message = message or (type(self).__doc__ or "").strip().splitlines()[0]
         self.hint = hint or self.hint
@@ -93,7 +94,10 @@ class UnsupportedType(InvalidRequest):
 class Unauthenticated(VideoAnnotatorError):
     """Invalid or expired token"""
 
-    hint = "Send the header 'Authorization: Bearer <key>'. A key is made with 'videoannotator token create'."
+    hint = (
+        "Send the header 'Authorization: Bearer <key>'. "
+        "A key is made with 'videoannotator token create'."
+    )
 
 
 class Forbidden(VideoAnnotatorError):
@@ -216,7 +220,7 @@ class MediaError(VideoAnnotatorError):
     hint = "Play the file in another program; convert it to MP4 (H.264, AAC) if only that works."
 
     def __init__(self, message: str = "", *, hint: str = "", second: float | None = None) -> None:
-        """`second` is the presentation time in seconds at which it broke, None when it never began."""
+        """`second` is the presentation time at which it broke, None when it never began."""
         super().__init__(message, hint=hint)
         self.second = second
 

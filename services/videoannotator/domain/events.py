@@ -19,7 +19,10 @@ class EventKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One state change or log line. Carries the new state in full, so that a lost one costs nothing."""
+    """One state change or log line.
+
+    Carries the new state in full, so that a lost one costs nothing.
+    """
 
     id: int  #: grows; a reader that has seen id n has seen all below
     kind: EventKind

@@ -210,7 +210,8 @@ def classify(failure: Failure, infrastructure: int, pipeline: int, policy: Retry
 def backoff_seconds(failures: int, policy: RetryPolicy, dice: float) -> float:
     """Exponential back-off before the next try.
 
-    `failures` counts those so far (1 or more); `dice` is a random number in [0, 1) that spreads the delay by the jitter.
+    `failures` counts those so far (1 or more); `dice` is a random number in [0, 1) that spreads
+    the delay by the jitter.
     """
     doubled = policy.base_delay_seconds * 2.0 ** min(max(failures - 1, 0), 30)
     return min(doubled, policy.max_delay_seconds) * (1 + policy.jitter * (2 * dice - 1))

@@ -272,7 +272,8 @@ class Artifact:
     pipeline: str
     attempt: int
     name: str  #: the fixed word it is stored under, as `scenes.json`
-    public_name: str  #: what a user gets, as `<stem>_scene_detection.json`; `{stem}` stands for the video's name
+    #: what a user gets, as `<stem>_scene_detection.json`; `{stem}` stands for the video's name
+    public_name: str
     role: str = "result"  #: result | view
     media_type: str
     size_bytes: int

@@ -13,9 +13,10 @@ from videoannotator.domain.videos import Probe
 
 
 class Parameters(BaseModel):
-    """Parameters of one pipeline. Each field has bounds, a description and, where it has one, a unit.
+    """Parameters of one pipeline.
 
-    A field is written as `Field(default, ge=…, le=…, description=…, json_schema_extra={"unit": "s"})`; a name of the
+    Each field has bounds, a description and, where it has one, a unit. It is written as
+    `Field(default, ge=…, le=…, description=…, json_schema_extra={"unit": "s"})`; a name of the
     public server is an alias (`validation_alias=AliasChoices(…)`).
     """
 
@@ -33,9 +34,10 @@ class PipelineSpec:
     parameters: type[Parameters]
     outputs: tuple[Output, ...]
     implementation: str  #: "module:Class", imported by the inference service alone
-    requires: tuple[str, ...]  #: modules that must be importable for it to run, as ("scenedetect", "av")
+    #: modules that must be importable for it to run, as ("scenedetect", "av")
+    requires: tuple[str, ...]
     extra: str  #: the extra of the distribution that brings them
-    resources: Resources = Resources()
+    resources: Resources = field(default_factory=Resources)
     licence: str = "MIT"
     commercial_use: bool = True
     research_only: bool = False
@@ -52,7 +54,10 @@ class PipelineSpec:
 
 
 class Context(Protocol):
-    """What the inference service gives to a pipeline while it works. Used from the pipeline's one thread."""
+    """What the inference service gives to a pipeline while it works.
+
+    Used from the pipeline's one thread.
+    """
 
     @property
     def video(self) -> Path:
@@ -71,10 +76,16 @@ class Context(Protocol):
         """An empty folder for the declared outputs, under their fixed names."""
 
     def checkpoint(self) -> None:
-        """To be called at least every half second of work. Raises: Stopped when the work shall end."""
+        """To be called at least every half second of work.
+
+        Raises: Stopped when the work shall end.
+        """
 
     def progress(self, stage: str, position_seconds: float) -> None:
-        """Tells how far the work is, in presentation time; may be called for every frame. Includes a checkpoint."""
+        """Tells how far the work is, in presentation time; may be called for every frame.
+
+        Includes a checkpoint.
+        """
 
     def log(self, message: str, *, warning: bool = False) -> None:
         """A line for the owner of the job."""
@@ -85,7 +96,8 @@ class Outcome:
     """What a pipeline says about a finished piece of work; goes into the manifest."""
 
     summary: Mapping[str, int]  #: what was found, for people: {"scenes": 12}
-    provenance: Mapping[str, Any] = field(default_factory=dict)  #: engine, sampling used, decoder, device, precision
+    #: engine, sampling used, decoder, device, precision
+    provenance: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()  #: as "12 s damaged at 31:07"
 
 

@@ -1,4 +1,5 @@
-"""PROCESS: decides what runs when, starts and stops workers, drives them over gRPC, records what is.
+"""PROCESS: decides what runs when, starts, drives and stops workers, records what is.
 
-What may live here: a pure core (reconcile, queue, admission) and the thin shell that acts on its decisions.
+What may live here: a pure core (reconcile, queue, admission) and the thin shell that acts on its
+decisions.
 """

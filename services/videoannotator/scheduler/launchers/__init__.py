@@ -1,1 +1,4 @@
-"""Launchers start, observe and terminate workers: one interface, one module or folder per implementation."""
+"""Launchers start, observe and terminate workers.
+
+What may live here: one interface, and one module or folder per implementation.
+"""

@@ -10,7 +10,10 @@ from videoannotator.domain.jobs import Worker
 
 
 class Sight(StrEnum):
-    """What a launcher knows of a worker. Only GONE is proof; the rest needs a rule (see `reconcile`)."""
+    """What a launcher knows of a worker.
+
+    Only GONE is proof; the rest needs a rule (see `reconcile`).
+    """
 
     UNSEEN = "unseen"  #: no trace of it and none seen before: not created yet, or on its way
     WAITING = "waiting"  #: created, waits for a place
@@ -40,7 +43,8 @@ class Launcher(Protocol):
     async def create(self, worker: Worker) -> None:
         """Starts the worker from its stored body; finds the first one when called again.
 
-        Raises: StorageError, Unavailable (the outcome is unknown), InvalidRequest (it can never start).
+        Raises: StorageError, Unavailable (the outcome is unknown), InvalidRequest (it can never
+        start).
         """
         ...
 
@@ -49,7 +53,10 @@ class Launcher(Protocol):
         ...
 
     async def terminate(self, worker: Worker) -> None:
-        """Asks the worker to end, and makes it end once its grace has passed; returns at once, may be repeated."""
+        """Asks the worker to end, and makes it end once its grace has passed.
+
+        Returns at once, may be repeated.
+        """
         ...
 
     async def logs(self, worker: Worker, lines: int) -> list[str]:
