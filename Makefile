@@ -1,0 +1,117 @@
+# Everything that is done with this repository. `make help` explains each target.
+#
+# A machine needs make, git and Python 3.11 with venv; the rest comes from PyPI into two folders
+# that git ignores: .venv (the program) and .make (tools and caches).
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+PYTHON ?= $(firstword $(foreach name,python3.11 python3,$(shell command -v $(name))))
+VIDEO ?=
+PIPELINES ?= scene_detection,voice_activity
+OUTPUT ?= results
+ARGS ?=
+
+BIN := .venv/bin
+UV := .make/tools/bin/uv
+SAMPLE := .make/sample/sample.mp4
+# The lock file says which uv reads it.
+UV_VERSION := $(shell sed -n '/^name = "uv"$$/{n;s/^version = "\(.*\)"$$/\1/p;q;}' uv.lock)
+TOOLS_READY := .make/tools/uv-$(UV_VERSION)
+RUN_READY := .venv/ready-to-run
+DEV_READY := .venv/ready-to-develop
+INPUTS := pyproject.toml uv.lock protos/build.py $(wildcard protos/videoannotator/v1/*.proto)
+
+export UV_PROJECT_ENVIRONMENT := .venv
+export UV_PYTHON_DOWNLOADS := never
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# A service account may have no home; then caches live beside the tools.
+ifeq ($(strip $(HOME)),)
+export UV_CACHE_DIR ?= $(CURDIR)/.make/cache/uv
+export PIP_CACHE_DIR ?= $(CURDIR)/.make/cache/pip
+export npm_config_cache ?= $(CURDIR)/.make/cache/npm
+endif
+
+.PHONY: help
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: $(DEV_READY) ## install everything for working on the code into .venv
+	@echo "Ready. Next: make annotate, make serve, make test."
+
+.PHONY: annotate
+annotate: export CLIP = $(value VIDEO)
+annotate: $(RUN_READY) ## annotate VIDEO=clip.mp4 (or a folder) into OUTPUT=results with PIPELINES=a,b
+	@if [ -z "$$CLIP" ]; then $(MAKE) --no-print-directory $(SAMPLE); CLIP=$(SAMPLE); fi; \
+	exec $(BIN)/videoannotator process "$$CLIP" --pipelines "$(PIPELINES)" --output "$(OUTPUT)"
+
+$(SAMPLE): | $(RUN_READY)
+	@mkdir -p $(@D)
+	@$(BIN)/python -m videoannotator.media.sample $@
+
+.PHONY: serve
+serve: $(RUN_READY) ## start api and scheduler on http://localhost:18011
+	@exec $(BIN)/videoannotator serve
+
+.PHONY: test
+test: $(DEV_READY) ## run every test; ARGS="tests/unit/store -k lease" runs some
+	@$(BIN)/python -m pytest -n logical --maxprocesses 8 --maxschedchunk 1 $(ARGS)
+
+.PHONY: test-quick
+test-quick: $(DEV_READY) ## run the tests that start and kill no processes
+	@$(BIN)/python -m pytest -n logical --maxprocesses 8 -m "not slow" $(ARGS)
+
+.PHONY: check
+check: $(DEV_READY) ## format, lint, types, import contracts, contracts in protos, commands in docs
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	@$(MAKE) --no-print-directory lint-protos
+	$(BIN)/python -m pytest -q tests/architecture/test_docs.py
+
+.PHONY: lint-protos
+lint-protos: ## lint protos/ with buf and compare them with those on main (needs node)
+	@protos/lint.sh
+
+.PHONY: format
+format: $(DEV_READY) ## rewrite the code in the one format, and mend what can be mended by itself
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+.PHONY: protos
+protos: $(DEV_READY) ## compile protos/ into services/videoannotator/v1
+	@$(BIN)/python protos/build.py
+
+.PHONY: bench
+bench: $(DEV_READY) ## measure and compare, print a table, write bench.json; PART=sampling does one part
+	@$(BIN)/python -m bench $(PART)
+
+.PHONY: clean
+clean: ## remove what make made; results and storage stay
+	rm -rf .venv .make dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -f bench.json services/videoannotator/v1/*_pb2*
+	find services tests bench protos -name __pycache__ -prune -exec rm -rf {} +
+
+$(TOOLS_READY): uv.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "$(PYTHON) is older than Python 3.11; name another: make $(MAKECMDGOALS) PYTHON=python3.11" >&2; exit 1; }
+	@echo "Installing uv $(UV_VERSION) into .make/tools"
+	@$(PYTHON) -m venv .make/tools || \
+	  { echo "Python's venv is missing; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	@.make/tools/bin/python -m pip install --quiet "uv==$(UV_VERSION)"
+	@touch $@
+
+# --inexact: what a developer has installed stays.
+$(RUN_READY): $(INPUTS) | $(TOOLS_READY)
+	@echo "Installing VideoAnnotator into .venv (once, and when its dependencies change)"
+	@$(UV) sync --quiet --locked --python "$(PYTHON)" --extra local --no-default-groups --inexact
+	@touch $@
+
+$(DEV_READY): $(INPUTS) | $(TOOLS_READY)
+	@echo "Installing VideoAnnotator and its development tools into .venv"
+	@$(UV) sync --quiet --locked --python "$(PYTHON)" --extra local --group dev
+	@touch $(RUN_READY) $@
