@@ -1,0 +1,85 @@
+"""How we dial and how we listen: keepalive, reconnection, message limits."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+
+from videoannotator.rpc.auth import bearer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keepalive:
+    """HTTP/2 pings.
+
+    They find a dead connection; that a worker is wanted is told by the KeepAlive call alone.
+    """
+
+    time_seconds: float = 20.0  #: a client pings after so long without data
+    timeout_seconds: float = 20.0  #: a connection whose ping is not answered for so long is dead
+    # The server takes pings down to this distance while it has nothing to send. It never closes
+    # for pinging too much: a silent model load takes minutes, and the library's own limit
+    # (2 pings, then too_many_pings) would cut it.
+    min_ping_interval_seconds: float = 10.0
+
+
+KEEPALIVE = Keepalive()
+
+Options = list[tuple[str, int]]
+
+
+def _milliseconds(seconds: float) -> int:
+    return round(seconds * 1000)
+
+
+def client_options(keepalive: Keepalive = KEEPALIVE) -> Options:
+    """Options of a channel."""
+    return [
+        ("grpc.keepalive_time_ms", _milliseconds(keepalive.time_seconds)),
+        ("grpc.keepalive_timeout_ms", _milliseconds(keepalive.timeout_seconds)),
+        ("grpc.http2.ping_timeout_ms", _milliseconds(keepalive.timeout_seconds)),
+        ("grpc.http2.max_pings_without_data", 0),  # no limit
+        # The library would wait up to two minutes before it dials a worker again.
+        ("grpc.initial_reconnect_backoff_ms", 200),
+        ("grpc.min_reconnect_backoff_ms", 200),
+        ("grpc.max_reconnect_backoff_ms", 2000),
+        ("grpc.enable_retries", 0),  # what is repeated is decided by us
+        ("grpc.enable_http_proxy", 0),
+    ]
+
+
+def server_options(keepalive: Keepalive = KEEPALIVE) -> Options:
+    """Options of a server."""
+    interval = _milliseconds(keepalive.min_ping_interval_seconds)
+    return [
+        ("grpc.http2.min_ping_interval_without_data_ms", interval),
+        ("grpc.http2.max_ping_strikes", 0),  # no limit
+        ("grpc.so_reuseport", 0),  # a second server on a port is an error, not a rival
+    ]
+
+
+def dial(target: str, token: str, keepalive: Keepalive = KEEPALIVE) -> grpc.aio.Channel:
+    """A channel whose every call brings `token`. `target` is as `unix:/path` or `host:port`."""
+    brings: Any = [_UnaryToken(token), _StreamToken(token)]
+    return grpc.aio.insecure_channel(target, client_options(keepalive), interceptors=brings)
+
+
+class _Brings:
+    """Adds the token to the metadata of a call."""
+
+    def __init__(self, token: str) -> None:
+        self._token = bearer(token)
+
+    def _with_token(self, details: Any) -> Any:
+        metadata = grpc.aio.Metadata(*(details.metadata or ()), *self._token)
+        return details._replace(metadata=metadata)
+
+
+class _UnaryToken(_Brings, grpc.aio.UnaryUnaryClientInterceptor):  # type: ignore[type-arg]
+    async def intercept_unary_unary(self, continuation: Any, details: Any, request: Any) -> Any:
+        return await continuation(self._with_token(details), request)
+
+
+class _StreamToken(_Brings, grpc.aio.UnaryStreamClientInterceptor):  # type: ignore[type-arg]
+    async def intercept_unary_stream(self, continuation: Any, details: Any, request: Any) -> Any:
+        return await continuation(self._with_token(details), request)

@@ -1,0 +1,125 @@
+"""Domain errors as gRPC statuses, and back: one table."""
+
+import json
+from typing import Any
+
+import grpc
+
+from videoannotator.domain import errors
+from videoannotator.domain.errors import InvalidConfig, MediaError, Problem, VideoAnnotatorError
+
+CODES: dict[type[VideoAnnotatorError], grpc.StatusCode] = {
+    errors.VideoAnnotatorError: grpc.StatusCode.INTERNAL,
+    errors.InvalidRequest: grpc.StatusCode.INVALID_ARGUMENT,
+    errors.Problem: grpc.StatusCode.INVALID_ARGUMENT,
+    errors.InvalidConfig: grpc.StatusCode.INVALID_ARGUMENT,
+    errors.InvalidSetting: grpc.StatusCode.INVALID_ARGUMENT,
+    errors.TooLarge: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    errors.UnsupportedType: grpc.StatusCode.INVALID_ARGUMENT,
+    errors.Unauthenticated: grpc.StatusCode.UNAUTHENTICATED,
+    errors.Forbidden: grpc.StatusCode.PERMISSION_DENIED,
+    errors.NotFound: grpc.StatusCode.NOT_FOUND,
+    errors.JobNotFound: grpc.StatusCode.NOT_FOUND,
+    errors.VideoNotFound: grpc.StatusCode.NOT_FOUND,
+    errors.PipelineNotFound: grpc.StatusCode.NOT_FOUND,
+    errors.ArtifactNotFound: grpc.StatusCode.NOT_FOUND,
+    errors.WorkerNotFound: grpc.StatusCode.NOT_FOUND,
+    errors.Conflict: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.JobAlreadyEnded: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.NothingFinished: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.IdempotencyMismatch: grpc.StatusCode.ALREADY_EXISTS,
+    errors.PipelineUnavailable: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.IllegalTransition: grpc.StatusCode.INTERNAL,
+    errors.LimitReached: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    errors.Unavailable: grpc.StatusCode.UNAVAILABLE,
+    errors.NotLeader: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.DatabaseUnavailable: grpc.StatusCode.UNAVAILABLE,
+    errors.SchemaMismatch: grpc.StatusCode.UNAVAILABLE,
+    errors.WorkerUnreachable: grpc.StatusCode.UNAVAILABLE,
+    errors.StorageError: grpc.StatusCode.INTERNAL,
+    errors.StorageFull: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    errors.StorageDenied: grpc.StatusCode.INTERNAL,
+    errors.BlobNotFound: grpc.StatusCode.NOT_FOUND,
+    errors.MediaError: grpc.StatusCode.INVALID_ARGUMENT,
+    errors.ManifestInvalid: grpc.StatusCode.DATA_LOSS,
+    errors.Stopped: grpc.StatusCode.CANCELLED,
+}
+
+# What a status means that no program of ours explained: the library's own, or another server's.
+UNEXPLAINED: dict[grpc.StatusCode, type[VideoAnnotatorError]] = {
+    grpc.StatusCode.CANCELLED: errors.Stopped,
+    grpc.StatusCode.INVALID_ARGUMENT: errors.InvalidRequest,
+    grpc.StatusCode.OUT_OF_RANGE: errors.InvalidRequest,
+    grpc.StatusCode.UNAUTHENTICATED: errors.Unauthenticated,
+    grpc.StatusCode.PERMISSION_DENIED: errors.Forbidden,
+    grpc.StatusCode.NOT_FOUND: errors.NotFound,
+    grpc.StatusCode.ALREADY_EXISTS: errors.Conflict,
+    grpc.StatusCode.FAILED_PRECONDITION: errors.Conflict,
+    grpc.StatusCode.ABORTED: errors.Conflict,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: errors.LimitReached,
+    grpc.StatusCode.UNAVAILABLE: errors.Unavailable,
+    grpc.StatusCode.DEADLINE_EXCEEDED: errors.Unavailable,
+}
+
+# Trailing metadata with the error in full; more than this is cut (gRPC refuses 8 KiB of metadata).
+TRAILER = "videoannotator-error-bin"
+MAX_TRAILER_BYTES = 4096
+BY_NAME = {kind.__name__: kind for kind in CODES}
+
+
+def code_of(error: VideoAnnotatorError) -> grpc.StatusCode:
+    """The status of an error: its class's, or that of the nearest class above."""
+    return next(CODES[kind] for kind in type(error).__mro__ if kind in CODES)
+
+
+async def abort(context: Any, error: VideoAnnotatorError) -> None:
+    """Ends the call of a server's `context` with the error; never returns."""
+    await context.abort(code_of(error), error.message, ((TRAILER, packed(error)),))
+
+
+def packed(error: VideoAnnotatorError) -> bytes:
+    """The error as JSON, short enough for metadata."""
+    document = _document(error)
+    if isinstance(error, InvalidConfig):
+        document["problems"] = [_document(problem) for problem in error.problems]
+    if isinstance(error, MediaError):
+        document["second"] = error.second
+    whole = json.dumps(document, ensure_ascii=False).encode()
+    if len(whole) <= MAX_TRAILER_BYTES:
+        return whole
+    return json.dumps({"error": type(error).__name__}).encode()
+
+
+def _document(error: VideoAnnotatorError) -> dict[str, Any]:
+    name = type(error).__name__
+    return {"error": name, "message": error.message, "hint": error.hint, "field": error.field}
+
+
+def error_of(rpc_error: grpc.aio.AioRpcError) -> VideoAnnotatorError:
+    """The domain error that a failed call stands for; the caller chains it with `from`."""
+    trailers: Any = rpc_error.trailing_metadata() or ()
+    for key, value in trailers:
+        if key == TRAILER and isinstance(value, bytes):
+            return unpacked(value, rpc_error.details() or "")
+    kind = UNEXPLAINED.get(rpc_error.code(), VideoAnnotatorError)
+    return kind(rpc_error.details() or "")
+
+
+def unpacked(trailer: bytes, message: str) -> VideoAnnotatorError:
+    """The error that `packed` wrote; a plain VideoAnnotatorError when the kind is not known."""
+    try:
+        document = json.loads(trailer)
+    except ValueError:
+        return VideoAnnotatorError(message)
+    kind = BY_NAME.get(document.get("error"), VideoAnnotatorError)
+    text, hint = document.get("message") or message, document.get("hint") or ""
+    if issubclass(kind, MediaError):
+        return kind(text, hint=hint, second=document.get("second"))
+    if issubclass(kind, InvalidConfig):
+        problems = tuple(_problem(each) for each in document.get("problems", ()))
+        return kind(text, hint=hint, field=document.get("field"), problems=problems)
+    return kind(text, hint=hint, field=document.get("field"))
+
+
+def _problem(document: dict[str, Any]) -> Problem:
+    return Problem(document["message"], hint=document["hint"], field=document["field"])
