@@ -51,8 +51,15 @@ class BlobStore(Protocol):
         ...
 
     async def delete_prefix(self, prefix: str) -> int:
-        """Deletes all below the folder `prefix`, and the folder.
+        """Deletes all below the folder `prefix`, and the folder, or the one blob of that name.
 
         Returns the number of blobs; none is no error.
+        """
+        ...
+
+    async def sweep(self, prefix: str, *, older_than_seconds: float, limit: int) -> int:
+        """Deletes up to `limit` blobs below `prefix` that were last written so long ago.
+
+        What broken puts left behind goes in the same way. Returns how many were deleted.
         """
         ...
