@@ -1,0 +1,303 @@
+"""Every setting: its unit, its default and the reason for it."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ByteSize,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from videoannotator.settings.addresses import normalise_database_url
+from videoannotator.settings.variables import DELIMITER, PREFIX, Origin
+
+
+def _split(value: Any) -> Any:
+    """`a, b` as a list; everything else as it is."""
+    if isinstance(value, str) and not value.lstrip().startswith("["):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return value
+
+
+def _pairs(value: Any) -> Any:
+    """`a=1, b=2` as a mapping; everything else as it is."""
+    if isinstance(value, str) and not value.lstrip().startswith("{"):
+        return dict(part.partition("=")[::2] for part in _split(value))
+    return value
+
+
+Names = Annotated[list[str], BeforeValidator(_split)]
+Limits = Annotated[dict[str, Annotated[int, Field(ge=0)]], BeforeValidator(_pairs)]
+Seconds = Annotated[float, Field(gt=0)]
+GIB = 1024**3
+MIB = 1024**2
+
+
+class Group(BaseModel):
+    """Settings that belong together."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+class StorageSettings(Group):
+    """Where bytes are."""
+
+    root: Path = Field(
+        default=Path("storage"),
+        description="Folder of uploads, videos and results. Made when it is missing.",
+    )
+
+
+class DatabaseSettings(Group):
+    """Where rows are."""
+
+    url: str = Field(
+        default="",
+        description="sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME. "
+        "Empty: the file videoannotator.db in the storage folder, which one machine needs no more.",
+        json_schema_extra={"secret": True},
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _known_scheme(cls, url: str) -> str:
+        normalise_database_url(url)
+        return url
+
+
+class ApiSettings(Group):
+    """What the REST interface listens to and takes."""
+
+    host: str = Field(
+        default="127.0.0.1",
+        description="Address to listen on. This machine only, until somebody decides otherwise.",
+    )
+    port: int = Field(default=18011, ge=0, le=65535, description="TCP port; 0: any free one.")
+    root_path: str = Field(
+        default="",
+        pattern=r"^(/[^?#]*[^/?#])?$",
+        description="Path under which a proxy serves us, as /annotator. Empty: at the root.",
+    )
+    trusted_proxies: Names = Field(
+        default=[],
+        description="Addresses or networks whose X-Forwarded headers are believed. None by "
+        "default, because anybody can send such a header.",
+    )
+    allowed_origins: Names = Field(
+        default=["http://localhost:19011"],
+        description="Web origins that browsers may call us from; the public viewer's by default.",
+    )
+    max_upload_bytes: ByteSize = Field(
+        default=ByteSize(20 * GIB),
+        gt=0,
+        description="Largest video, in bytes or as 20GiB. Two hours of 4K are about 20 GiB.",
+    )
+    max_body_bytes: ByteSize = Field(
+        default=ByteSize(MIB),
+        gt=0,
+        description="Largest body of every other request, in bytes or as 1MiB. It is held in "
+        "memory, so it is small.",
+    )
+    uploads_per_minute: int = Field(
+        default=10, ge=0, description="Uploads per key and minute; 0: no limit."
+    )
+    max_queued_runs_per_owner: int = Field(
+        default=1000,
+        ge=0,
+        description="Runs that one owner may have waiting; 0: no limit. Keeps a loop in a script "
+        "from filling the queue.",
+    )
+    max_bytes_per_owner: ByteSize = Field(
+        default=ByteSize(0), ge=0, description="Bytes of video per owner; 0: no limit."
+    )
+
+
+class AuthSettings(Group):
+    """Who may call."""
+
+    required: bool = Field(
+        default=True,
+        description="Whether every request needs a key. Off only on a machine of one person.",
+    )
+
+
+class SchedulerSettings(Group):
+    """How much runs at once, and how long is waited for what."""
+
+    max_workers: int = Field(
+        default=2, ge=1, description="Workers at a time. Two keep a laptop usable."
+    )
+    max_gpu_workers: int = Field(
+        default=2, ge=0, description="Workers with a GPU at a time, among all workers."
+    )
+    max_workers_per_owner: int = Field(
+        default=0, ge=0, description="Workers of one owner at a time; 0: no limit."
+    )
+    max_workers_per_pipeline: Limits = Field(
+        default={}, description="Workers of a pipeline at a time, as speech=1,face=2."
+    )
+    gpus: int = Field(
+        default=0, ge=0, description="GPUs of this machine that workers may use, from index 0."
+    )
+    unplaced_window: int = Field(
+        default=2,
+        ge=1,
+        description="Workers per shape of resources that the cluster has not placed yet. More "
+        "would only fill its queue.",
+    )
+    tick_seconds: Seconds = Field(
+        default=1.0, description="Longest time between two looks at the queue."
+    )
+    sweep_seconds: Seconds = Field(
+        default=30.0, description="Time between two full sweeps, which find what was missed."
+    )
+    lease_seconds: Seconds = Field(
+        default=15.0, description="A leader that has not renewed its row for so long is none."
+    )
+    renew_seconds: Seconds = Field(
+        default=5.0, description="Time between two renewals: a third of the lease, so two may fail."
+    )
+    keepalive_seconds: Seconds = Field(
+        default=15.0, description="Time between two calls to each worker."
+    )
+    orphan_grace_seconds: Seconds = Field(
+        default=600.0,
+        description="A worker that nobody calls for so long ends itself. Long enough for an "
+        "upgrade, short enough not to hold a GPU for the night.",
+    )
+    stop_grace_seconds: Seconds = Field(
+        default=30.0, description="Time a worker gets to stop before it is killed."
+    )
+    start_timeout_seconds: Seconds = Field(
+        default=600.0,
+        description="Time from the start of a worker to its first answer; images are large.",
+    )
+    no_progress_seconds: Seconds = Field(
+        default=600.0, description="A run without progress for so long is ended."
+    )
+    second_look_seconds: Seconds = Field(
+        default=30.0, description="Something missing is believed only after a second look so late."
+    )
+
+    @model_validator(mode="after")
+    def _renews_in_time(self) -> Self:
+        if self.renew_seconds >= self.lease_seconds:
+            raise ValueError("renew_seconds must be smaller than lease_seconds")
+        return self
+
+
+class RetrySettings(Group):
+    """What is tried again, and when."""
+
+    base_delay_seconds: Seconds = Field(
+        default=2.0, description="Delay before the first retry; each later one doubles it."
+    )
+    max_delay_seconds: Seconds = Field(default=300.0, description="Longest delay before a retry.")
+    jitter: float = Field(
+        default=0.1, ge=0, lt=1, description="Share by which a delay varies, so that runs spread."
+    )
+    infrastructure_failures: int = Field(
+        default=3, ge=0, description="Retries that faults of the machine or cluster may cost."
+    )
+    pipeline_failures: int = Field(
+        default=0,
+        ge=0,
+        description="Retries that a pipeline's own faults may cost. None: they mostly repeat.",
+    )
+
+
+class TelemetrySettings(Group):
+    """What is told about the work."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least important line that is written."
+    )
+    log_format: Literal["auto", "json", "console"] = Field(
+        default="auto", description="json for machines; auto: console on a terminal, else json."
+    )
+
+
+class Read(BaseSettings):
+    """A set of settings. Calling it reads nothing: only the `load_…` functions read."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", validate_default=True)
+    _origins: dict[str, Origin] = PrivateAttr(default_factory=dict)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        *sources: PydanticBaseSettingsSource,
+        **more: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what is given by hand: `load_…` resolves names, and knows where each came from."""
+        return (init_settings,)
+
+
+class Settings(Read):
+    """Settings of the services and of one machine."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter=DELIMITER)
+
+    storage: StorageSettings = StorageSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    api: ApiSettings = ApiSettings()
+    auth: AuthSettings = AuthSettings()
+    scheduler: SchedulerSettings = SchedulerSettings()
+    retry: RetrySettings = RetrySettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
+
+    @property
+    def database_url(self) -> str:
+        """The address for the database engine, in the one form it takes."""
+        default = f"sqlite:///{self.storage.root.absolute() / 'videoannotator.db'}"
+        return normalise_database_url(self.database.url or default)
+
+
+class WorkerSettings(Read):
+    """Settings of an inference service; the launcher sets them."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX + "WORKER_")
+
+    id: str = Field(min_length=1, description="Id of the worker, as its row has it.")
+    token_sha256: str = Field(
+        pattern="^[0-9a-f]{64}$",
+        description="SHA-256 of the token that callers must show, hexadecimal.",
+    )
+    listen: str = Field(
+        min_length=1, description="gRPC address to listen on, as unix:/path or 0.0.0.0:50051."
+    )
+    orphan_grace_seconds: Seconds = Field(
+        default=600.0, description="Ends itself when nobody has called for so long."
+    )
+    stop_grace_seconds: Seconds = Field(
+        default=30.0, description="Time the pipeline gets to stop by itself."
+    )
+    termination_file: Path | None = Field(
+        default=None, description="File for the last words, as /dev/termination-log in a pod."
+    )
+    offline: bool = Field(
+        default=True, description="Forbids downloads of weights: a worker takes what is there."
+    )
+
+
+class ClientSettings(Read):
+    """Settings of the command line and of programs that use the SDK."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX)
+
+    server: str = Field(
+        default="http://localhost:18011",
+        pattern="^https?://[^/?#@]+(/[^?#]*)?$",
+        description="Address of the server; keys do not belong into it.",
+    )
+    token: SecretStr = Field(default=SecretStr(""), description="Key that the server gave out.")
