@@ -43,10 +43,9 @@ setup: $(DEV_READY) ## install everything for working on the code into .venv
 	@echo "Ready. Next: make annotate, make serve, make test."
 
 .PHONY: annotate
-annotate: export CLIP = $(value VIDEO)
-annotate: $(RUN_READY) ## annotate VIDEO=clip.mp4 (or a folder) into OUTPUT=results with PIPELINES=a,b
-	@if [ -z "$$CLIP" ]; then $(MAKE) --no-print-directory $(SAMPLE); CLIP=$(SAMPLE); fi; \
-	exec $(BIN)/videoannotator process "$$CLIP" --pipelines "$(PIPELINES)" --output "$(OUTPUT)"
+annotate: export CLIP = $(if $(value VIDEO),$(value VIDEO),$(SAMPLE))
+annotate: $(RUN_READY) $(if $(value VIDEO),,$(SAMPLE)) ## annotate VIDEO=clip.mp4 (or a folder) into OUTPUT=results with PIPELINES=a,b
+	@exec $(BIN)/videoannotator process "$$CLIP" --pipelines "$(PIPELINES)" --output "$(OUTPUT)"
 
 $(SAMPLE): | $(RUN_READY)
 	@mkdir -p $(@D)
@@ -70,7 +69,7 @@ check: $(DEV_READY) ## format, lint, types, import contracts, contracts in proto
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	@$(MAKE) --no-print-directory lint-protos
+	@protos/lint.sh
 	$(BIN)/python -m pytest -q tests/architecture/test_docs.py
 
 .PHONY: lint-protos

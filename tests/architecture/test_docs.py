@@ -1,0 +1,127 @@
+"""Every command in the documentation exists, every link leads somewhere."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+import typer.main
+from typer.testing import CliRunner
+
+from tests.architecture.source import ROOT
+from videoannotator.cli.main import app
+
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+FENCE = re.compile(r"^```(sh|console|bash|shell)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)")
+# What a shell does by itself, or what brings the repository here.
+SHELL_WORDS = frozenset({"cd", "export", "git"})
+# Requests that another test makes, as `file::test`.
+CHECKED_ELSEWHERE: dict[str, str] = {}
+
+
+def commands(text: str) -> Iterator[str]:
+    """The commands in the fenced blocks of a page; in a `console` block those after `$ `."""
+    for kind, block in FENCE.findall(text):
+        for line in block.replace("\\\n", " ").splitlines():
+            if kind == "console" and not line.startswith("$ "):
+                continue
+            command = line.removeprefix("$ ").strip()
+            if command and not command.startswith("#"):
+                yield command
+
+
+def all_commands() -> list[tuple[str, str]]:
+    """Every command of every page."""
+    return [
+        (str(page.relative_to(ROOT)), command)
+        for page in PAGES
+        for command in commands(page.read_text(encoding="utf-8"))
+    ]
+
+
+def make_targets() -> set[str]:
+    """Targets of the Makefile that are called by name."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    return set(re.findall(r"^\.PHONY: (.+)$", makefile, re.MULTILINE))
+
+
+def check_make(words: list[str]) -> None:
+    """Every word that is no VARIABLE=value is a target."""
+    targets = {word for word in words[1:] if "=" not in word}
+    assert targets <= make_targets(), f"no such make target: {targets - make_targets()}"
+
+
+def check_videoannotator(words: list[str]) -> None:
+    """The sub-command exists, knows every option that is given, and explains itself."""
+    command: click.Command = typer.main.get_command(app)
+    path: list[str] = []
+    rest = words[1:]
+    while isinstance(command, click.Group):
+        known = {option for parameter in command.params for option in parameter.opts}
+        while rest and rest[0].startswith("-"):
+            assert rest[0].split("=")[0] in known | {"--help"}, f"no such option: {rest[0]}"
+            rest = rest[1:]
+        if not rest:
+            break
+        assert rest[0] in command.commands, f"no such sub-command: {rest[0]}"
+        command = command.commands[rest[0]]
+        path.append(rest[0])
+        rest = rest[1:]
+    known = {option for parameter in command.params for option in parameter.opts}
+    given = {word.split("=")[0] for word in rest if word.startswith("-")}
+    assert given <= known | {"--help"}, f"no such option: {given - known}"
+    assert CliRunner().invoke(app, [*path, "--help"]).exit_code == 0
+
+
+def check_elsewhere(command: str) -> None:
+    """Another test, which exists, sends this request."""
+    assert command in CHECKED_ELSEWHERE, "name the test that runs it in CHECKED_ELSEWHERE"
+    file, test = CHECKED_ELSEWHERE[command].split("::")
+    assert re.search(rf"def {test}\b", (ROOT / file).read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(("page", "command"), all_commands())
+def test_a_command_in_the_documentation_exists(page: str, command: str) -> None:
+    words = shlex.split(command)
+    while words and re.fullmatch(r"[A-Z_]+=.*", words[0]):
+        words = words[1:]
+
+    match words:
+        case ["make", *_]:
+            check_make(words)
+        case ["videoannotator" | ".venv/bin/videoannotator", *_]:
+            check_videoannotator(words)
+        case [word, *_] if word in SHELL_WORDS:
+            pass
+        case _:
+            check_elsewhere(command)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    targets = LINK.findall(page.read_text(encoding="utf-8"))
+
+    dead = [
+        target for target in targets if ":" not in target and not (page.parent / target).exists()
+    ]
+
+    assert dead == []
+
+
+def test_make_help_explains_every_target() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+
+    explained = set(re.findall(r"^([a-z-]+):.* ## \S", makefile, re.MULTILINE))
+
+    assert explained == make_targets()
+
+
+def test_continuous_integration_calls_make_and_nothing_else() -> None:
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+    called = re.findall(r"^make (\S+)$", script, re.MULTILINE)
+
+    assert called == ["check", "test"]

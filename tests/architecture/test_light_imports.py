@@ -1,0 +1,63 @@
+"""What running processes load, in a fresh interpreter: no linter sees through a library."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.architecture.source import PACKAGE, contract, modules
+
+# What an extra brings; the command and the SDK work without.
+EXTRAS = ("alembic", "fastapi", "grpc", "google.protobuf", "orjson", "prometheus_client", "psutil")
+SERVERS = ("sqlalchemy", "uvicorn")
+
+
+def loaded_after(names: list[str]) -> set[str]:
+    """Names of all modules in a fresh interpreter that imported `names`."""
+    program = (
+        "import importlib, json, sys\n"
+        "for name in json.loads(sys.argv[1]): importlib.import_module(name)\n"
+        "print(json.dumps(sorted(sys.modules)))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program, json.dumps(names)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    return set(json.loads(result.stdout))
+
+
+def modules_below(package: str) -> list[str]:
+    """Names of the modules of a package (or of one module), `*` allowed in the name."""
+    folder = PACKAGE.parent
+    found = [
+        path
+        for match in folder.glob(package.replace(".", "/"))
+        for path in modules(match)
+        if "migrations" not in path.parts
+    ]
+    found += folder.glob(package.replace(".", "/") + ".py")
+    names = [".".join(path.relative_to(folder).with_suffix("").parts) for path in found]
+    return sorted(name.removesuffix(".__init__") for name in names)
+
+
+def test_the_control_plane_loads_no_model_library() -> None:
+    rule = contract("No model library")
+    names = [name for package in rule["source_modules"] for name in modules_below(package)]
+
+    heavy = loaded_after(names) & set(rule["forbidden_modules"])
+
+    assert heavy == set()
+
+
+@pytest.mark.parametrize("package", ["api", "cli", "scheduler", "store", "pipelines.*.spec"])
+def test_the_test_above_finds_its_modules(package: str) -> None:
+    assert modules_below(f"videoannotator.{package}")
+
+
+@pytest.mark.parametrize("name", ["videoannotator.client", "videoannotator.cli.main"])
+def test_sdk_and_command_start_without_any_extra(name: str) -> None:
+    assert loaded_after([name]).isdisjoint((*EXTRAS, *SERVERS))

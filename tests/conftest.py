@@ -1,0 +1,37 @@
+"""What holds for every test: nothing of the developer's settings, long tests first."""
+
+import os
+
+import hypothesis
+import pytest
+
+# A shared machine is slow now and then; a time limit per example says nothing about the code.
+hypothesis.settings.register_profile("house", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("house")
+
+OLD_NAMES = (
+    "ALLOWED_ORIGINS",
+    "AUTH_REQUIRED",
+    "CORS_ORIGINS",
+    "DATABASE_URL",
+    "MAX_CONCURRENT_GPU_JOBS",
+    "MAX_CONCURRENT_JOBS",
+    "REQUIRE_AUTH",
+    "RETRY_BASE_DELAY",
+    "RETRY_JITTER",
+    "RETRY_MAX_DELAY",
+    "STORAGE_ROOT",
+)
+
+
+def pytest_configure() -> None:
+    """Removes the settings of the developer's own server from the environment of the tests."""
+    for name in list(os.environ):
+        if name.startswith("VIDEOANNOTATOR_") or name in OLD_NAMES:
+            del os.environ[name]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the slow tests first, so that the quick ones fill the gaps beside them."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
