@@ -85,6 +85,10 @@ format: $(DEV_READY) ## rewrite the code in the one format, and mend what can be
 protos: $(DEV_READY) ## compile protos/ into services/videoannotator/v1
 	@$(BIN)/python protos/build.py
 
+.PHONY: lock
+lock: | $(TOOLS_READY) ## write uv.lock after a change of the dependencies in pyproject.toml
+	@$(UV) lock --python "$(PYTHON)"
+
 .PHONY: bench
 bench: $(DEV_READY) ## measure and compare, print a table, write bench.json; PART=sampling does one part
 	@$(BIN)/python -m bench $(PART)

@@ -9,9 +9,9 @@ import click
 import pytest
 import typer.main
 from typer.testing import CliRunner
+from videoannotator.cli.main import app
 
 from tests.architecture.source import ROOT
-from videoannotator.cli.main import app
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 FENCE = re.compile(r"^```(sh|console|bash|shell)\n(.*?)^```", re.MULTILINE | re.DOTALL)
