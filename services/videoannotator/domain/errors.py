@@ -60,6 +60,18 @@ class InvalidRequest(VideoAnnotatorError):
 class Problem(VideoAnnotatorError):
     """One thing that is wrong with a configuration; carried by InvalidConfig."""
 
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        hint: str = "",
+        field: str | None = None,
+        code: str = "INVALID_VALUE",
+    ) -> None:
+        """`code` is public: INVALID_TYPE, VALUE_OUT_OF_RANGE, UNKNOWN_FIELD, INVALID_VALUE."""
+        super().__init__(message, hint=hint, field=field)
+        self.code = code
+
 
 class InvalidConfig(InvalidRequest):
     """Configuration validation failed."""
@@ -168,6 +180,18 @@ class LimitReached(VideoAnnotatorError):
     """A limit was reached."""
 
     hint = "Try again later."
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        hint: str = "",
+        field: str | None = None,
+        retry_after_seconds: float | None = None,
+    ) -> None:
+        """`retry_after_seconds` is when it will work again, None when nobody knows."""
+        super().__init__(message, hint=hint, field=field)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class Unavailable(VideoAnnotatorError):

@@ -1,0 +1,117 @@
+"""What surrounds every request: its id, its line in the access log, the limit of its body."""
+
+import re
+import time
+import uuid
+from typing import Any
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from videoannotator.api.auth import route_path
+from videoannotator.telemetry import bound, log
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+UPLOADS = frozenset({("POST", "/api/v1/jobs")})  #: these limit their own bodies
+QUIET = frozenset({"/livez", "/readyz", "/metrics", "/health"})  #: asked for all the time
+
+
+class RequestContext:
+    """Gives a request its id, takes a line for the access log, sets headers of every response."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        """`app` is everything inside."""
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Takes the caller's X-Request-ID when it is harmless, else makes one."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = _request_id(Headers(scope=scope).get("x-request-id", ""))
+        scope.setdefault("state", {})["request_id"] = request_id
+        seen = _Seen(send, request_id)
+        began = time.monotonic()
+        with bound(request_id=request_id):
+            try:
+                await self._app(scope, receive, seen.send)
+            finally:
+                _log_access(scope, seen.status, time.monotonic() - began)
+
+
+class _Seen:
+    """Looks at a response while it leaves."""
+
+    def __init__(self, send: Send, request_id: str) -> None:
+        self._send = send
+        self._request_id = request_id
+        self.status = 500  # unless a response begins
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = MutableHeaders(scope=message)
+            headers["X-Request-ID"] = self._request_id
+            headers["X-Content-Type-Options"] = "nosniff"
+            headers.setdefault("Referrer-Policy", "no-referrer")
+        await self._send(message)
+
+
+def _request_id(given: str) -> str:
+    return given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+
+
+def _log_access(scope: Scope, status: int, seconds: float) -> None:
+    # The route's pattern, never the query: it may hold a ticket.
+    route = getattr(scope.get("route"), "path", None) or "unknown"
+    if route in QUIET and status < 400:
+        return
+    milliseconds = round(seconds * 1000, 1)
+    log.info(
+        "request", method=scope["method"], route=route, status=status, milliseconds=milliseconds
+    )
+
+
+class BodyLimit:
+    """Refuses bodies that are too large, except of uploads."""
+
+    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+        """`max_bytes` is the largest body."""
+        self._app = app
+        self._max_bytes = max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Counts while the body is read; what is announced as too large is not read at all."""
+        if scope["type"] != "http" or (scope["method"], route_path(scope)) in UPLOADS:
+            await self._app(scope, receive, send)
+            return
+        counted = _Counted(receive, self._max_bytes, _announced(scope))
+        await self._app(scope, counted.receive, send)
+
+
+class _Counted:
+    """A body that ends with an error when it grows too large."""
+
+    def __init__(self, receive: Receive, max_bytes: int, announced: int) -> None:
+        self._receive = receive
+        self._max_bytes = max_bytes
+        self._announced = announced
+        self._received = 0
+
+    async def receive(self) -> Message:
+        """Raises: HTTPException with status 413."""
+        self._check(self._announced)
+        message = await self._receive()
+        self._received += len(message.get("body", b""))
+        self._check(self._received)
+        return message
+
+    def _check(self, size: int) -> None:
+        if size > self._max_bytes:
+            raise HTTPException(413, f"The body is larger than {self._max_bytes} bytes.")
+
+
+def _announced(scope: Scope) -> int:
+    length: Any = Headers(scope=scope).get("content-length", "0")
+    return int(length) if length.isdecimal() else 0
