@@ -1,0 +1,125 @@
+"""The schema of the database: which one it has, and the way to the one this program needs."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.pool import NullPool
+
+from videoannotator.domain.errors import SchemaMismatch, StorageDenied, StorageError
+from videoannotator.store.engine import BUSY_SECONDS, parse_url, prepare_sqlite, sqlite_file
+from videoannotator.store.faults import translated
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+MIGRATION_LOCK = 0x7661_0003
+LONG_SECONDS = 60.0  # how long one upgrade waits for another
+
+
+def upgrade(url: str) -> None:
+    """Brings the database to the schema of this program; makes it when it is not there.
+
+    May be repeated. Blocks: call it outside the event loop.
+    Raises: SchemaMismatch when it is newer, DatabaseUnavailable, StorageDenied, StorageFull.
+    """
+    file = sqlite_file(parse_url(url))
+    if file is not None:
+        _make_folder(file.parent)
+    with _transaction(url, timeout_seconds=LONG_SECONDS) as connection:
+        _refuse_newer(_revision(connection))
+        command.upgrade(_config(connection), "head")
+
+
+def current(url: str) -> str | None:
+    """The revision of the database's schema; None when it has none."""
+    file = sqlite_file(parse_url(url))
+    if file is not None and not file.exists():
+        return None
+    with _transaction(url) as connection:
+        return _revision(connection)
+
+
+def check(url: str) -> None:
+    """Raises: SchemaMismatch when the database has another schema than this program."""
+    revision = current(url)
+    _refuse_newer(revision)
+    if revision is None:
+        raise SchemaMismatch("The database has no tables yet.")
+    if revision != head():
+        raise SchemaMismatch("The database has an older schema than this program.")
+
+
+def head() -> str:
+    """The revision of the schema that this program needs."""
+    revision = _scripts().get_current_head()
+    assert revision is not None  # noqa: S101 - the migrations are part of the program
+    return revision
+
+
+def _refuse_newer(revision: str | None) -> None:
+    known = {script.revision for script in _scripts().walk_revisions()}
+    if revision is not None and revision not in known:
+        raise SchemaMismatch(
+            "The database has a newer schema than this program.",
+            hint="Upgrade this program to the release that made the database, or a later one.",
+        )
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory(str(MIGRATIONS))
+
+
+def _config(connection: Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def _revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except PermissionError as error:
+        raise StorageDenied("The folder of the database cannot be made.") from error
+    except OSError as error:
+        raise StorageError("The folder of the database cannot be made.") from error
+
+
+def _engine(url: str, timeout_seconds: float) -> Engine:
+    parsed = parse_url(url)
+    if parsed.get_backend_name() == "postgresql":
+        return create_engine(parsed, poolclass=NullPool)
+    engine = create_engine(
+        parsed.set(drivername="sqlite+pysqlite").difference_update_query(["timeout"]),
+        poolclass=NullPool,
+        connect_args={"timeout": timeout_seconds},
+    )
+
+    @event.listens_for(engine, "connect")
+    def connect(raw: sqlite3.Connection, _: object) -> None:
+        prepare_sqlite(raw, query_only=False)
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+@contextmanager
+def _transaction(url: str, timeout_seconds: float = BUSY_SECONDS) -> Iterator[Connection]:
+    """One transaction for the whole way: an upgrade that is cut off changes nothing."""
+    engine = _engine(url, timeout_seconds)
+    with translated(), engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
+        yield connection

@@ -1,0 +1,90 @@
+"""Videos: one row for the same bytes of one owner."""
+
+from sqlalchemy import delete, func, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from videoannotator.domain.access import Principal
+from videoannotator.domain.errors import VideoNotFound
+from videoannotator.domain.videos import Video
+from videoannotator.store import tables as t
+from videoannotator.store.engine import Database
+from videoannotator.store.purging import doom_video, video_is_used
+from videoannotator.store.reading import clock, records
+from videoannotator.store.records import video_of, video_values
+from videoannotator.store.visibility import video_visible
+
+
+class Videos:
+    """The stored videos."""
+
+    def __init__(self, database: Database) -> None:
+        """Reads and writes `database`."""
+        self._database = database
+
+    async def add(self, video: Video) -> Video:
+        """Stores `video`; when its owner has these bytes already, returns that video instead."""
+        async with self._database.writing() as connection:
+            owner = select(t.users.c.id).where(t.users.c.id == video.owner_id)
+            await connection.execute(owner.with_for_update(key_share=True))
+            known = await self._same(connection, video)
+            if known is not None:
+                return known
+            await connection.execute(insert(t.videos).values(video_values(video)))
+            return video
+
+    async def get(self, principal: Principal, video_id: str) -> Video:
+        """One video that the caller may see. Raises: VideoNotFound."""
+        query = select(t.videos).where(t.videos.c.id == video_id, video_visible(principal))
+        async with self._database.reading() as connection:
+            found = await records(connection, query, video_of)
+        if not found:
+            raise VideoNotFound
+        return found[0]
+
+    async def bytes_of(self, owner_id: str) -> int:
+        """Bytes of the videos that an owner keeps."""
+        c = t.videos.c
+        query = select(func.coalesce(func.sum(c.size_bytes), 0)).where(
+            c.owner_id == owner_id, c.delete_requested_at.is_(None)
+        )
+        async with self._database.reading() as connection:
+            return int((await connection.execute(query)).scalar_one())
+
+    async def doomed(self, limit: int = 100) -> list[Video]:
+        """Videos whose bytes are to be deleted: hidden, and no job uses them."""
+        c = t.videos.c
+        query = (
+            select(t.videos)
+            .where(c.delete_requested_at.is_not(None), ~video_is_used())
+            .order_by(c.delete_requested_at)
+            .limit(limit)
+        )
+        async with self._database.reading() as connection:
+            return await records(connection, query, video_of)
+
+    async def drop_unused(self, video_id: str) -> Video | None:
+        """Hides a video that no job uses, as one whose job was refused; None when one does.
+
+        Its bytes are the caller's to delete, and then its row (`forget`).
+        """
+        async with self._database.writing() as connection:
+            locked = select(t.videos.c.id).where(t.videos.c.id == video_id)
+            await connection.execute(locked.with_for_update())
+            return await doom_video(connection, video_id, await clock(connection))
+
+    async def forget(self, video_id: str) -> None:
+        """Removes the row of a doomed video, once its bytes are gone."""
+        c = t.videos.c
+        doomed = (c.id == video_id, c.delete_requested_at.is_not(None), ~video_is_used())
+        async with self._database.writing() as connection:
+            await connection.execute(delete(t.videos).where(*doomed))
+
+    async def _same(self, connection: AsyncConnection, video: Video) -> Video | None:
+        c = t.videos.c
+        query = select(t.videos).where(
+            c.owner_id == video.owner_id,
+            c.sha256 == video.sha256,
+            c.delete_requested_at.is_(None),
+        )
+        found = await records(connection, query, video_of)
+        return found[0] if found else None
