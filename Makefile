@@ -68,7 +68,7 @@ check: $(DEV_READY) ## format, lint, types, import contracts, contracts in proto
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 	@protos/lint.sh
 	$(BIN)/python -m pytest -q tests/architecture/test_docs.py
 

@@ -17,7 +17,15 @@ def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
     """Checks the contracts on the package in `folder`."""
     program = "from importlinter.cli import lint_imports_command; lint_imports_command()"
     return subprocess.run(
-        [sys.executable, "-c", program, "--no-cache", "--config", str(ROOT / "pyproject.toml")],
+        [
+            sys.executable,
+            "-c",
+            program,
+            "--no-logo",
+            "--no-cache",
+            "--config",
+            str(ROOT / "pyproject.toml"),
+        ],
         cwd=folder,
         capture_output=True,
         text=True,
