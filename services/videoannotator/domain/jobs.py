@@ -65,7 +65,7 @@ RUN_ACTIVE = frozenset({RunState.STARTING, RunState.RUNNING, RunState.CANCELLING
 JOB_FINAL = frozenset({JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED})
 
 RUN_TRANSITIONS: Mapping[RunState, frozenset[RunState]] = {
-    RunState.PENDING: frozenset({RunState.STARTING, RunState.CANCELLED, RunState.FAILED}),
+    RunState.PENDING: frozenset({RunState.STARTING, RunState.CANCELLING, RunState.CANCELLED}),
     RunState.STARTING: frozenset(
         {
             RunState.RUNNING,

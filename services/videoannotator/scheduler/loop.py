@@ -1,0 +1,171 @@
+"""The loop of one leadership: look, decide, act. Everything that decides is elsewhere and pure."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from videoannotator.domain.errors import Conflict, NotFound, StorageError
+from videoannotator.domain.jobs import Worker, WorkerState
+from videoannotator.scheduler import accounting
+from videoannotator.scheduler.actions import Action
+from videoannotator.scheduler.inbox import Inbox
+from videoannotator.scheduler.launchers.interface import Observation
+from videoannotator.scheduler.lease import Lease
+from videoannotator.scheduler.reconcile import reconcile
+from videoannotator.scheduler.shell import Parts, Shell
+from videoannotator.scheduler.sweep import Sweeper
+from videoannotator.scheduler.view import View
+from videoannotator.store.rows import Changes, JobRows
+from videoannotator.telemetry import bound, get_logger
+from videoannotator.telemetry.metrics import TICK_SECONDS
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How often the loop looks. Seconds."""
+
+    tick_seconds: float = 1.0  #: without any ring
+    quick_seconds: float = 0.1  #: while a worker starts or stops
+    sweep_seconds: float = 30.0
+
+
+class Loop:
+    """Ticks while the lease is valid. A tick that changed rows is followed by another at once."""
+
+    def __init__(
+        self, parts: Parts, lease: Lease, inbox: Inbox, leader_since: datetime, pace: Pace
+    ) -> None:
+        """Nothing is looked at before `run`."""
+        self._parts = parts
+        self._lease = lease
+        self._inbox = inbox
+        self._pace = pace
+        self._view = View(leader_since)
+        self._shell = Shell(parts, lease, inbox, self._view)
+        self._sweeper = Sweeper(parts.blobs, pace.sweep_seconds)
+        self._workers: tuple[Worker, ...] = ()
+        self.rows: tuple[JobRows, ...] = ()  #: as of the last tick
+        self.draining = False
+        self.ending = False  #: set to take the workers along
+        self.ticked_at: datetime | None = None
+
+    @property
+    def epoch(self) -> int:
+        """Number of this leadership."""
+        return self._lease.epoch
+
+    @property
+    def idle(self) -> bool:
+        """No worker is charged any more, as of the last tick."""
+        return self.ticked_at is not None and not self._workers
+
+    async def run(self) -> None:
+        """Ticks until it is cancelled. Raises: NotLeader, DatabaseUnavailable."""
+        while True:
+            began = time.monotonic()
+            with TICK_SECONDS.time():
+                changed = await self.tick()
+            took = time.monotonic() - began
+            if not changed:
+                await self._inbox.wait(self._pause(took))
+
+    def _pause(self, took: float) -> float:
+        """Short while something is on its way, but never so short that it only looks."""
+        moving = any(worker.state is not WorkerState.UP for worker in self._workers)
+        if moving or self._view.busy or self._view.examining:
+            return max(self._pace.quick_seconds, took)
+        return self._pace.tick_seconds
+
+    async def tick(self) -> bool:
+        """One look and what follows from it; True when rows were changed."""
+        sights = await self._sights()
+        snapshot = await self._parts.schedule.snapshot()
+        now, self.rows = snapshot.now, snapshot.jobs
+        self.draining = snapshot.leadership.drain_requested_at is not None
+        self._view.fold(self._inbox.take(), now)
+        await self._write_told()
+        observed = self._view.observed(
+            sights, self.rows, now, draining=self.draining, ending=self.ending
+        )
+        by_id = {job.job.id: job for job in self.rows}
+        changed = False
+        for action in reconcile(observed, self.rows, self._parts.policy, now):
+            changed |= await self._act(action, by_id[action.job_id], now)
+        await self._tidy(now)
+        return changed
+
+    async def _act(self, action: Action, rows: JobRows, now: datetime) -> bool:
+        """One job's trouble must not stop the others: it is told, and the next tick looks again."""
+        with bound(job_id=action.job_id):
+            try:
+                return await self._shell.carry_out(action, rows, now)
+            except (Conflict, NotFound, StorageError) as error:
+                name = type(action).__name__
+                log.error("scheduler.action_failed", action=name, reason=error.message)
+                return False
+
+    async def _sights(self) -> Mapping[str, Observation]:
+        """Looked at before the rows: a worker that only the rows know is not seen yet."""
+        return await self._parts.launcher.observe(self._workers) if self._workers else {}
+
+    async def _write_told(self) -> None:
+        """Writes all progress, probes and log lines of this tick in one transaction."""
+        runs = {
+            worker.id: (job, worker)
+            for job in self.rows
+            for worker in job.workers
+            if worker.state is not WorkerState.GONE
+        }
+        moved, self._view.unwritten = self._view.unwritten & runs.keys(), set()
+        lines, self._view.lines = self._view.lines, []
+        probes = {
+            worker_id: probe
+            for worker_id, probe in self._view.probes.items()
+            if worker_id in runs and runs[worker_id][0].video.probe is None
+        }
+        if not (moved or lines or probes):
+            return
+        self._lease.check()
+        async with self._parts.schedule.transaction(self._lease.epoch) as transaction:
+            for worker_id in sorted(moved):
+                run_id = runs[worker_id][1].run_id
+                await transaction.progress(run_id, self._view.progress[worker_id])
+            for worker_id, probe in sorted(probes.items()):
+                await transaction.write(runs[worker_id][0], Changes(probe=probe))
+            for line in lines:
+                if line.worker_id in runs:
+                    job, worker = runs[line.worker_id]
+                    await transaction.log(job.job.id, worker.run_id, line.level, line.text)
+
+    async def _tidy(self, now: datetime) -> None:
+        live = tuple(
+            worker
+            for job in self.rows
+            for worker in job.workers
+            if worker.state is not WorkerState.GONE
+        )
+        for gone in {worker.id for worker in self._workers} - {worker.id for worker in live}:
+            await self._shell.release(gone)
+        self._workers = live
+        self.ticked_at = now
+        accounting.show(self.rows, self._lease.epoch)
+        self._lease.check()
+        await self._sweeper.sweep()
+
+    async def close(self) -> None:
+        """Ends every call; workers run on."""
+        await self._shell.close()
+
+
+async def until_idle(loop: Loop, running: asyncio.Task[None], seconds: float) -> bool:
+    """Waits until no worker is left, at most `seconds`; True when none is."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and not running.done():
+        if loop.idle:
+            return True
+        await asyncio.sleep(0.05)
+    return loop.idle

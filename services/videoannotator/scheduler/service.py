@@ -1,0 +1,185 @@
+"""The scheduler as a process part: waits for leadership, leads, gives it up."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1._async import HealthServicer
+from grpc_reflection.v1alpha import reflection
+
+from videoannotator.domain.errors import DatabaseUnavailable, NotLeader, Unavailable
+from videoannotator.domain.leadership import Leadership
+from videoannotator.rpc.auth import TokenInterceptor
+from videoannotator.rpc.channel import server_options
+from videoannotator.rpc.tokens import matches
+from videoannotator.scheduler.inbox import Inbox
+from videoannotator.scheduler.lease import Lease
+from videoannotator.scheduler.loop import Loop, Pace, until_idle
+from videoannotator.scheduler.servicer import SERVICE, SchedulerServicer
+from videoannotator.scheduler.shell import Parts
+from videoannotator.store.leader import Leader
+from videoannotator.telemetry import get_logger
+from videoannotator.v1 import scheduler_pb2_grpc
+
+ENDING_MARGIN_SECONDS = 10.0  # beyond the workers' grace, when the program takes them along
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """The terms of a leadership. Seconds."""
+
+    holder: str  #: name of this process
+    listen: str  #: gRPC address to serve on, as `unix:/path` or `host:port`
+    internal_token_sha256: str
+    lease_seconds: float = 15.0
+    renew_seconds: float = 5.0
+    stop_grace_seconds: float = 30.0
+    pace: Pace = field(default_factory=Pace)
+
+
+class Scheduler:
+    """Leads while it holds the leader row; stands by while another does."""
+
+    def __init__(self, parts: Parts, leader: Leader, terms: Terms) -> None:
+        """Nothing happens before `start`."""
+        self._parts = parts
+        self._leader = leader
+        self._terms = terms
+        self._inbox = Inbox()
+        self._loop: Loop | None = None
+        self._loop_task: asyncio.Task[None] | None = None
+        self._running: asyncio.Task[None] | None = None
+        self._stopping = False
+        self._server: grpc.aio.Server | None = None
+
+    async def start(self) -> None:
+        """Serves SchedulerService and begins to lead or to stand by."""
+        self._server = await self._serve()
+        self._running = asyncio.create_task(self._run(), name="scheduler")
+
+    @property
+    def leading(self) -> bool:
+        """This process is the leader and its loop runs."""
+        return self._loop is not None
+
+    @property
+    def alive(self) -> bool:
+        """It leads or stands by; False when it broke, which only a restart mends."""
+        return self._running is not None and not self._running.done()
+
+    async def stop(self, *, take_workers: bool) -> None:
+        """Gives the leadership up.
+
+        With `take_workers` every worker is ended first and its run waits again; without, they run
+        on and the next
+        leader re-attaches to them.
+        """
+        if take_workers and self._loop is not None and self._loop_task is not None:
+            self._loop.ending = True
+            self._inbox.ring()
+            limit = self._terms.stop_grace_seconds + ENDING_MARGIN_SECONDS
+            if not await until_idle(self._loop, self._loop_task, limit):
+                log.error("scheduler.workers_left", hint="They end by their orphan rule.")
+        self._stopping = True
+        if self._running is not None:
+            self._running.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._running
+        if self._server is not None:
+            await self._server.stop(grace=0.5)
+        await self._parts.launcher.close()
+
+    async def _serve(self) -> grpc.aio.Server:
+        expected = self._terms.internal_token_sha256
+        guard = TokenInterceptor(lambda token: matches(token, expected), [SERVICE])
+        server = grpc.aio.server(interceptors=[guard], options=server_options())
+        servicer = SchedulerServicer(self._inbox.ring, lambda: self._loop, self._parts.policy)
+        add: Any = scheduler_pb2_grpc.add_SchedulerServiceServicer_to_server  # has no types
+        add(servicer, server)
+        checks = HealthServicer()
+        await checks.set(SERVICE, health_pb2.HealthCheckResponse.SERVING)
+        health_pb2_grpc.add_HealthServicer_to_server(checks, server)
+        reflection.enable_server_reflection([SERVICE, reflection.SERVICE_NAME], server)
+        server.add_insecure_port(self._terms.listen)
+        await server.start()
+        return server
+
+    async def _run(self) -> None:
+        while not self._stopping:
+            sent_at = time.monotonic()
+            leadership = await self._acquire()
+            if leadership is None:
+                await asyncio.sleep(1.0)
+                continue
+            lease = Lease(leadership.epoch, self._terms.lease_seconds, sent_at)
+            await self._lead(lease)
+
+    async def _acquire(self) -> Leadership | None:
+        terms = self._terms
+        try:
+            return await self._leader.acquire(terms.holder, terms.listen, terms.lease_seconds)
+        except DatabaseUnavailable as error:
+            log.warning("scheduler.database_unavailable", reason=error.message)
+            return None
+
+    async def _lead(self, lease: Lease) -> None:
+        """Leads until the lease is lost or this task is cancelled; gives the row up in the end."""
+        log.info("scheduler.leading", epoch=lease.epoch)
+        snapshot = await self._parts.schedule.snapshot()
+        loop = Loop(self._parts, lease, self._inbox, snapshot.now, self._terms.pace)
+        renewing = asyncio.create_task(self._renew(lease), name="renew the lease")
+        self._loop_task = asyncio.create_task(self._tick(loop, lease), name="loop")
+        self._loop = loop
+        try:
+            await asyncio.wait({renewing, self._loop_task}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._loop = None
+            for task in (renewing, self._loop_task):
+                task.cancel()
+            ended = await asyncio.gather(renewing, self._loop_task, return_exceptions=True)
+            lease.lose()
+            await loop.close()
+            await self._quietly(lambda: self._leader.give_up(self._terms.holder, lease.epoch))
+            log.info("scheduler.led", epoch=lease.epoch)
+        for error in ended:
+            if isinstance(error, Exception):
+                raise error
+
+    async def _tick(self, loop: Loop, lease: Lease) -> None:
+        while lease.valid:
+            try:
+                await loop.run()
+            except NotLeader:
+                return
+            except Unavailable as error:
+                log.warning("scheduler.cannot_look", reason=error.message)
+                await asyncio.sleep(1.0)
+
+    async def _renew(self, lease: Lease) -> None:
+        while lease.valid:
+            await asyncio.sleep(self._terms.renew_seconds)
+            sent_at = time.monotonic()
+            try:
+                kept = await self._leader.renew(
+                    self._terms.holder, lease.epoch, self._terms.lease_seconds
+                )
+            except DatabaseUnavailable as error:
+                log.warning("scheduler.renewal_failed", reason=error.message)
+                continue
+            if not kept:
+                lease.lose()
+            lease.renewed(sent_at)
+
+    async def _quietly(self, call: Callable[[], Awaitable[object]]) -> None:
+        """The row runs out by itself when it cannot be given up."""
+        try:
+            await call()
+        except DatabaseUnavailable as error:
+            log.warning("scheduler.row_kept", reason=error.message)

@@ -1,0 +1,346 @@
+"""Carries actions out: rows in a transaction of this epoch, calls while the lease is valid."""
+
+import asyncio
+import random
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from videoannotator.blobs import keys
+from videoannotator.blobs.interface import BlobStore
+from videoannotator.domain.errors import (
+    InvalidRequest,
+    NotLeader,
+    PipelineNotFound,
+    StorageError,
+    Unavailable,
+    VideoAnnotatorError,
+)
+from videoannotator.domain.failures import Code, Failure
+from videoannotator.domain.jobs import Worker
+from videoannotator.pipelines.catalogue import Catalogue
+from videoannotator.rpc.tokens import worker_token
+from videoannotator.rpc.work import Assignment
+from videoannotator.rpc.worker import WorkerClient
+from videoannotator.scheduler import accounting, changes
+from videoannotator.scheduler.actions import (
+    Action,
+    Attach,
+    BeginCancel,
+    Call,
+    Create,
+    EndAttempt,
+    Examine,
+    GiveUp,
+    Launch,
+    MarkGone,
+    MarkUnproven,
+    MarkUp,
+    Purge,
+    Settle,
+    Terminate,
+    Wait,
+)
+from videoannotator.scheduler.drive import Drive, Timing
+from videoannotator.scheduler.examine import Place, examine
+from videoannotator.scheduler.inbox import CreateEnded, ExamineEnded, Inbox, TerminateEnded
+from videoannotator.scheduler.launchers.interface import Launcher
+from videoannotator.scheduler.lease import Lease
+from videoannotator.scheduler.policy import Policy
+from videoannotator.scheduler.reconcile import purgeable
+from videoannotator.scheduler.view import View
+from videoannotator.scheduler.worker_body import WorkerTemplate, new_worker
+from videoannotator.store.rows import Changes, JobRows
+from videoannotator.store.schedule import Schedule
+from videoannotator.telemetry import get_logger
+
+SEND_WITHIN_SECONDS = 15.0  # a create leaves within this time after it was recorded, or is redone
+LOG_TAIL_LINES = 20
+
+log = get_logger(__name__)
+
+
+class LocalBlobs(BlobStore, Protocol):
+    """A blob store whose bytes a worker on this machine can open."""
+
+    def path(self, key: str) -> Path:
+        """Where the bytes of `key` are."""
+        ...
+
+
+#: Makes the client of a worker from its address and token; tests give another.
+Dial = Callable[[str, str], WorkerClient]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What the scheduler works with."""
+
+    schedule: Schedule
+    blobs: LocalBlobs
+    launcher: Launcher
+    catalogue: Catalogue
+    template: WorkerTemplate
+    policy: Policy
+    timing: Timing = field(default_factory=Timing)
+    dial: Dial = WorkerClient
+
+
+class Shell:
+    """One leadership's hands."""
+
+    def __init__(self, parts: Parts, lease: Lease, inbox: Inbox, view: View) -> None:
+        """Acts under the epoch of `lease`."""
+        self._parts = parts
+        self._lease = lease
+        self._inbox = inbox
+        self._view = view
+        self._drives: dict[str, Drive] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def carry_out(self, action: Action, rows: JobRows, now: datetime) -> bool:
+        """Does one step; True when it changed rows, so that a new look is worth while.
+
+        Raises: NotLeader.
+        """
+        match action:
+            case Launch():
+                return await self._launch(action, rows, now)
+            case Create():
+                return await self._create(action, rows, now)
+            case Call():
+                self._call(action)
+            case Attach():
+                self._attach(action, rows)
+            case Terminate():
+                self._terminate(action, rows)
+            case Examine():
+                self._examine(action, rows)
+            case Purge():
+                return await self._purge(rows)
+            case Wait():
+                await self._wait(action)
+            case _:
+                return await self._change(action.job_id, self._decision(action, now)) is not None
+        return False
+
+    # --- rows
+
+    def _decision(self, action: Action, now: datetime) -> Callable[[JobRows], Changes | None]:
+        """What a pure row change does to the rows under their locks."""
+        match action:
+            case MarkUp(worker_id=worker, identity=identity):
+                return lambda rows: changes.mark_up(rows, worker, identity, now)
+            case EndAttempt(worker_id=worker, ended=ended):
+                return lambda rows: changes.end_attempt(rows, worker, ended, now)
+            case GiveUp(worker_id=worker, failure=failure):
+                return lambda rows: changes.give_up(rows, worker, failure, now)
+            case BeginCancel():
+                return lambda rows: changes.begin_cancel(rows, now)
+            case MarkGone(worker_id=worker, failure=lost):
+                return lambda rows: changes.mark_gone(rows, worker, lost, now)
+            case MarkUnproven(worker_id=worker, unproven=unproven):
+                return lambda rows: changes.mark_unproven(rows, worker, unproven, now)
+            case Settle(run_id=run_id, examined=examined):
+                dice = random.random()  # noqa: S311 - it spreads retries, it guards nothing
+                retry = self._parts.policy.retry
+                return lambda rows: changes.settle(rows, run_id, examined, retry, now, dice)
+        raise AssertionError(f"no row change for {action!r}")
+
+    async def _change(
+        self, job_id: str, decide: Callable[[JobRows], Changes | None]
+    ) -> Changes | None:
+        self._lease.check()
+        async with self._parts.schedule.transaction(self._lease.epoch) as transaction:
+            rows = await transaction.job(job_id)
+            made = None if rows is None else decide(rows)
+            if rows is not None and made is not None:
+                await transaction.write(rows, made)
+        if rows is not None and made is not None:
+            accounting.tell(rows, made, transaction.now)
+        return made
+
+    async def _launch(self, action: Launch, seen: JobRows, now: datetime) -> bool:
+        run = changes.run_of(seen, action.run_id)
+        if run is None:
+            return False
+        try:
+            spec = self._parts.catalogue.get(run.pipeline)
+        except PipelineNotFound:
+            log.error("run.pipeline_unknown", run_id=run.id, pipeline=run.pipeline)
+            return False
+        number = changes.next_attempt(seen, run.id)
+        worker = new_worker(self._parts.template, spec, run, number, action.gpus, now)
+        return await self._change(action.job_id, lambda rows: _first(rows, worker, now)) is not None
+
+    async def _wait(self, action: Wait) -> None:
+        self._lease.check()
+        async with self._parts.schedule.transaction(self._lease.epoch) as transaction:
+            await transaction.waiting(action.run_id, action.reason, action.position)
+
+    async def _purge(self, rows: JobRows) -> bool:
+        """Bytes first: when this is cut short the rows are still there to say what must go."""
+        if not purgeable(rows):
+            return False
+        self._lease.check()
+        folder = keys.job_folder(rows.job.owner_id, rows.job.id)
+        await self._parts.blobs.delete_prefix(folder)
+        for worker in rows.workers:
+            await self._parts.launcher.forget(worker.id)
+        async with self._parts.schedule.transaction(self._lease.epoch) as transaction:
+            unused = await transaction.purge(rows.job.id)
+        if unused is not None:
+            place = keys.video_folder(unused.owner_id, unused.id)
+            await self._parts.blobs.delete_prefix(place)
+        return True
+
+    # --- workers
+
+    async def _create(self, action: Create, seen: JobRows, now: datetime) -> bool:
+        recorded_at = self._lease.now()
+        made = await self._change(
+            action.job_id, lambda rows: changes.before_create(rows, action.worker_id, now)
+        )
+        if made is None:
+            return False
+        worker = made.workers[0]
+        self._view.busy.add(worker.id)
+        self._start(self._send_create(seen, worker, recorded_at))
+        return False
+
+    async def _send_create(self, rows: JobRows, worker: Worker, recorded_at: float) -> None:
+        failure = None
+        try:
+            if self._lease.now() - recorded_at < SEND_WITHIN_SECONDS:
+                await self._make_folder(rows, worker)
+                self._lease.check()
+                await self._parts.launcher.create(worker)
+        except StorageError as error:
+            failure = Failure(code=Code.STORAGE_ERROR, message=error.message, hint=error.hint)
+        except InvalidRequest as error:
+            failure = Failure(code=Code.SPEC_INVALID, message=error.message, hint=error.hint)
+        except NotLeader:
+            return
+        except Unavailable as error:
+            log.warning("worker.create_unknown", worker_id=worker.id, reason=error.message)
+        finally:
+            self._inbox.put(CreateEnded(worker_id=worker.id, failure=failure))
+
+    async def _make_folder(self, rows: JobRows, worker: Worker) -> None:
+        folder = self._parts.blobs.path(_folder(rows, worker))
+        self._lease.check()
+        try:
+            await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError("The folder for the results cannot be made.") from error
+
+    def _call(self, action: Call) -> None:
+        token = worker_token(self._parts.template.key, action.worker_id)
+        client = self._parts.dial(action.address, token)
+        drive = Drive(action.worker_id, client, self._lease, self._inbox, self._parts.timing)
+        self._drives[action.worker_id] = drive
+        self._view.called(action.worker_id)
+        drive.describe()
+
+    def _attach(self, action: Attach, rows: JobRows) -> None:
+        drive = self._drives.get(action.worker_id)
+        worker = changes.worker_of(rows, action.worker_id)
+        if drive is None or worker is None:
+            return
+        drive.attach(self._assignment(rows, worker))
+        self._view.attached(action.worker_id)
+
+    def _assignment(self, rows: JobRows, worker: Worker) -> Assignment:
+        run = next(run for run in rows.runs if run.id == worker.run_id)
+        return Assignment(
+            run_id=run.id,
+            attempt=worker.attempt,
+            pipeline=run.pipeline,
+            parameters=run.parameters,
+            ignored_parameters=run.ignored_parameters,
+            retries=worker.attempt - 1,
+            video_id=rows.video.id,
+            path=str(self._parts.blobs.path(rows.video.key)),
+            sha256=rows.video.sha256,
+            size_bytes=rows.video.size_bytes,
+            directory=str(self._parts.blobs.path(_folder(rows, worker))),
+        )
+
+    def _terminate(self, action: Terminate, rows: JobRows) -> None:
+        worker = changes.worker_of(rows, action.worker_id)
+        if worker is not None:
+            self._view.busy.add(worker.id)
+            self._start(self._send_terminate(worker))
+
+    async def _send_terminate(self, worker: Worker) -> None:
+        drive = self._drives.pop(worker.id, None)
+        try:
+            if drive is not None:
+                await drive.stop(worker.failure.code if worker.failure else "the run has ended")
+                await drive.close()
+            self._lease.check()
+            await self._parts.launcher.terminate(worker)
+        except NotLeader:
+            return
+        except (StorageError, Unavailable) as error:
+            log.warning("worker.terminate_failed", worker_id=worker.id, reason=error.message)
+        finally:
+            self._inbox.put(TerminateEnded(worker_id=worker.id), ring=False)
+
+    def _examine(self, action: Examine, rows: JobRows) -> None:
+        run = changes.run_of(rows, action.run_id)
+        worker = changes.worker_of(rows, action.worker_id)
+        if run is not None and worker is not None:
+            place = Place(owner_id=rows.job.owner_id, run=run, attempt=action.attempt)
+            self._view.examining.add((run.id, action.attempt))
+            self._start(self._look_for_manifest(place, worker))
+
+    async def _look_for_manifest(self, place: Place, worker: Worker) -> None:
+        found = None
+        try:
+            found = await examine(self._parts.blobs, place)
+            if not found.found:
+                tail = await self._parts.launcher.logs(worker, LOG_TAIL_LINES)
+                found = changes.with_tail(found, tail)
+        except VideoAnnotatorError as error:
+            log.warning("result.unreadable", run_id=place.run.id, reason=error.message)
+            await asyncio.sleep(1.0)  # before the next look
+        finally:
+            key = (place.run.id, place.attempt)
+            self._inbox.put(ExamineEnded(worker_id=worker.id, key=key, examined=found))
+
+    # --- the end
+
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def release(self, worker_id: str) -> None:
+        """Ends the calls to a worker that is no longer this leader's business."""
+        drive = self._drives.pop(worker_id, None)
+        if drive is not None:
+            await drive.close()
+
+    async def close(self) -> None:
+        """Ends every call and task; workers run on."""
+        tasks = tuple(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for worker_id in tuple(self._drives):
+            await self.release(worker_id)
+
+
+def _first(rows: JobRows, worker: Worker, now: datetime) -> Changes | None:
+    """The launch, unless somebody opened the same attempt meanwhile."""
+    if changes.next_attempt(rows, worker.run_id) != worker.attempt:
+        return None
+    return changes.launch(rows, worker, now)
+
+
+def _folder(rows: JobRows, worker: Worker) -> str:
+    run = next(run for run in rows.runs if run.id == worker.run_id)
+    return keys.attempt_folder(rows.job.owner_id, rows.job.id, run.pipeline, worker.attempt)
