@@ -49,7 +49,7 @@ def sqlite_file(url: URL) -> Path | None:
 
 
 def prepare_sqlite(raw: Any, *, query_only: bool) -> None:
-    """Sets up a new SQLite connection, the driver in autocommit: we begin transactions ourselves."""
+    """Sets up a new SQLite connection; the driver in autocommit: we begin transactions."""
     raw.isolation_level = None
     cursor = raw.cursor()
     for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
@@ -61,9 +61,7 @@ def prepare_sqlite(raw: Any, *, query_only: bool) -> None:
 
 def _sqlite_engine(url: URL, *, begin: str, connections: int, query_only: bool) -> AsyncEngine:
     timeout = {} if "timeout" in url.query else {"timeout": BUSY_SECONDS}
-    engine = create_async_engine(
-        url, pool_size=connections, max_overflow=0, connect_args=timeout, pool_reset_on_return=None
-    )
+    engine = create_async_engine(url, pool_size=connections, max_overflow=0, connect_args=timeout)
 
     @event.listens_for(engine.sync_engine, "connect")
     def connect(raw: Any, _: Any) -> None:

@@ -145,8 +145,7 @@ async def append(connection: AsyncConnection, new: Sequence[NewEvent], now: date
         }
         for each in new
     ]
-    for row in values:  # one by one: ids in the order of the list, on both databases
-        await connection.execute(insert(t.events).values(row))
+    await connection.execute(insert(t.events), values)
 
 
 class Events:

@@ -48,13 +48,15 @@ class Leader:
 
         Waits for transactions of the former leader that are in flight.
         """
+        if await self._taken():
+            return None
         async with self._database.writing() as connection:
             # The row first, the clock after it: the lock may have been waited for.
             await connection.execute(select(t.leader.c.id).where(ROW).with_for_update())
             expires_at = await clock(connection) + timedelta(seconds=lease_seconds)
             taken = await connection.execute(
                 update(t.leader)
-                .where(ROW, or_(t.leader.c.holder.is_(None), _expired()))
+                .where(ROW, _free())
                 .values(
                     holder=holder,
                     address=address,
@@ -63,6 +65,12 @@ class Leader:
                 )
             )
             return await read_leadership(connection) if taken.rowcount else None
+
+    async def _taken(self) -> bool:
+        """A look without a lock: a standby asks often, and shall not hold up the leader."""
+        async with self._database.reading() as connection:
+            free = select(t.leader.c.id).where(ROW, _free())
+            return await connection.scalar(free) is None
 
     async def renew(self, holder: str, epoch: int, lease_seconds: float) -> bool:
         """Prolongs the lease; False when another took over or it was given up.
@@ -97,8 +105,8 @@ class Leader:
             await connection.execute(update(t.leader).where(ROW).values(drain_requested_at=since))
 
 
-def _expired() -> ColumnElement[bool]:
-    return t.leader.c.expires_at <= database_now()
+def _free() -> ColumnElement[bool]:
+    return or_(t.leader.c.holder.is_(None), t.leader.c.expires_at <= database_now())
 
 
 def _held(holder: str, epoch: int) -> tuple[ColumnElement[bool], ...]:

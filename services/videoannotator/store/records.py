@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from fractions import Fraction
+from math import isfinite
 from typing import Any
 
 from sqlalchemy import RowMapping
@@ -26,6 +27,11 @@ from videoannotator.store import tables as t
 Values = dict[str, Any]
 
 
+def _finite(value: float) -> float:
+    """`value`, or 0.0 (unknown) for what JSON cannot hold; workers report these numbers."""
+    return value if isfinite(value) else 0.0
+
+
 def failure_document(failure: Failure | None) -> Values | None:
     """As JSON."""
     if failure is None:
@@ -35,7 +41,9 @@ def failure_document(failure: Failure | None) -> Values | None:
         "message": failure.message,
         "hint": failure.hint,
         "stage": failure.stage,
-        "position_seconds": failure.position_seconds,
+        "position_seconds": None
+        if failure.position_seconds is None
+        else _finite(failure.position_seconds),
         "log_tail": list(failure.log_tail),
     }
 
@@ -58,9 +66,9 @@ def progress_document(progress: Progress) -> Values:
     """As JSON."""
     return {
         "stage": progress.stage,
-        "position_seconds": progress.position_seconds,
-        "duration_seconds": progress.duration_seconds,
-        "rate": progress.rate,
+        "position_seconds": _finite(progress.position_seconds),
+        "duration_seconds": _finite(progress.duration_seconds),
+        "rate": _finite(progress.rate),
     }
 
 
@@ -89,8 +97,8 @@ def probe_document(probe: Probe | None) -> Values | None:
         return None
     return {
         "container": probe.container,
-        "duration_seconds": probe.duration_seconds,
-        "start_seconds": probe.start_seconds,
+        "duration_seconds": _finite(probe.duration_seconds),
+        "start_seconds": _finite(probe.start_seconds),
         "video": _video_stream_document(probe.video),
         "audio": _audio_stream_document(probe.audio),
     }
@@ -122,8 +130,8 @@ def _video_stream_document(stream: VideoStream | None) -> Values | None:
         "mean_frame_rate": None if rate is None else str(rate),
         "variable_frame_rate": stream.variable_frame_rate,
         "sample_aspect_ratio": str(stream.sample_aspect_ratio),
-        "start_seconds": stream.start_seconds,
-        "duration_seconds": stream.duration_seconds,
+        "start_seconds": _finite(stream.start_seconds),
+        "duration_seconds": _finite(stream.duration_seconds),
     }
 
 
@@ -146,8 +154,8 @@ def _audio_stream_document(stream: AudioStream | None) -> Values | None:
         "sample_rate": stream.sample_rate,
         "channels": stream.channels,
         "layout": stream.layout,
-        "start_seconds": stream.start_seconds,
-        "duration_seconds": stream.duration_seconds,
+        "start_seconds": _finite(stream.start_seconds),
+        "duration_seconds": _finite(stream.duration_seconds),
     }
 
 

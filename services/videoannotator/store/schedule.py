@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, exists, insert, or_, select, update
+from sqlalchemy import Select, and_, insert, select, union, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -60,7 +60,7 @@ class Schedule:
         async with self._database.reading() as connection:
             leadership = await read_leadership(connection)
             now = await clock(connection)
-            found = await read_jobs(connection, select(t.jobs.c.id).where(_needs_a_look()))
+            found = await read_jobs(connection, _need_a_look())
         return Snapshot(jobs=tuple(found.values()), leadership=leadership, now=now)
 
     @asynccontextmanager
@@ -76,11 +76,12 @@ class Schedule:
             await transaction.append_events()
 
 
-def _needs_a_look() -> ColumnElement[bool]:
-    job = t.jobs.c
-    open_run = exists().where(t.runs.c.job_id == job.id, t.runs.c.state.in_(OPEN_RUNS))
-    living = exists().where(t.workers.c.job_id == job.id, t.workers.c.state.in_(LIVING))
-    return or_(open_run, living, job.delete_requested_at.is_not(None))
+def _need_a_look() -> Select[str]:
+    """Ids of jobs, each part found by its own index: most jobs ended long ago."""
+    open_run = select(t.runs.c.job_id).where(t.runs.c.state.in_(OPEN_RUNS))
+    living = select(t.workers.c.job_id).where(t.workers.c.state.in_(LIVING))
+    deleted = select(t.jobs.c.id).where(t.jobs.c.delete_requested_at.is_not(None))
+    return select(union(open_run, living, deleted).subquery().c[0])
 
 
 class SchedulerTransaction:
@@ -125,7 +126,7 @@ class SchedulerTransaction:
         await self._update_open_run(run_id, progress=progress_document(progress))
 
     async def waiting(self, run_id: str, reason: str, position: int | None) -> None:
-        """Stores why a run waits and its place in the queue; no event, nothing once it has ended."""
+        """Stores why a run waits and its place in the queue; no event. Nothing once it is over."""
         await self._update_open_run(run_id, waiting_reason=reason, queue_position=position)
 
     async def log(self, job_id: str, run_id: str, level: str, message: str) -> None:
@@ -137,6 +138,7 @@ class SchedulerTransaction:
     async def purge(self, job_id: str) -> Video | None:
         """Deletes the rows of a job, and hides its video when no other job uses it.
 
+        Raises: IllegalTransition while it is not deleted or a worker of it is not GONE.
         Returns that video: its bytes are the caller's to delete, then its row (`Videos.forget`).
         """
         self._locked.pop(job_id, None)

@@ -9,7 +9,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.pool import NullPool
 
 from videoannotator.domain.errors import SchemaMismatch, StorageDenied, StorageError
@@ -31,7 +31,7 @@ def upgrade(url: str) -> None:
     if file is not None:
         _make_folder(file.parent)
     with _transaction(url, timeout_seconds=LONG_SECONDS) as connection:
-        _refuse_newer(_revision(connection))
+        _refuse_foreign(connection)
         command.upgrade(_config(connection), "head")
 
 
@@ -40,7 +40,7 @@ def current(url: str) -> str | None:
     file = sqlite_file(parse_url(url))
     if file is not None and not file.exists():
         return None
-    with _transaction(url) as connection:
+    with _transaction(url, begin="BEGIN DEFERRED") as connection:
         return _revision(connection)
 
 
@@ -59,6 +59,16 @@ def head() -> str:
     revision = _scripts().get_current_head()
     assert revision is not None  # noqa: S101 - the migrations are part of the program
     return revision
+
+
+def _refuse_foreign(connection: Connection) -> None:
+    revision = _revision(connection)
+    if revision is None and inspect(connection).get_table_names():
+        raise SchemaMismatch(
+            "The database has tables of another program.",
+            hint="Give this program a database of its own.",
+        )
+    _refuse_newer(revision)
 
 
 def _refuse_newer(revision: str | None) -> None:
@@ -94,7 +104,7 @@ def _make_folder(folder: Path) -> None:
         raise StorageError("The folder of the database cannot be made.") from error
 
 
-def _engine(url: str, timeout_seconds: float) -> Engine:
+def _engine(url: str, timeout_seconds: float, begin: str) -> Engine:
     parsed = parse_url(url)
     if parsed.get_backend_name() == "postgresql":
         return create_engine(parsed, poolclass=NullPool)
@@ -109,16 +119,18 @@ def _engine(url: str, timeout_seconds: float) -> Engine:
         prepare_sqlite(raw, query_only=False)
 
     @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    def on_begin(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
 
     return engine
 
 
 @contextmanager
-def _transaction(url: str, timeout_seconds: float = BUSY_SECONDS) -> Iterator[Connection]:
+def _transaction(
+    url: str, timeout_seconds: float = BUSY_SECONDS, begin: str = "BEGIN IMMEDIATE"
+) -> Iterator[Connection]:
     """One transaction for the whole way: an upgrade that is cut off changes nothing."""
-    engine = _engine(url, timeout_seconds)
+    engine = _engine(url, timeout_seconds, begin)
     with translated(), engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))

@@ -62,15 +62,16 @@ class Videos:
         async with self._database.reading() as connection:
             return await records(connection, query, video_of)
 
-    async def drop_unused(self, video_id: str) -> Video | None:
-        """Hides a video that no job uses, as one whose job was refused; None when one does.
+    async def drop_unused(self, video_id: str) -> bool:
+        """Hides a video unless a job uses it, as one whose job was refused.
 
-        Its bytes are the caller's to delete, and then its row (`forget`).
+        True: no job uses it, its bytes are the caller's to delete, and then its row (`forget`).
         """
         async with self._database.writing() as connection:
-            locked = select(t.videos.c.id).where(t.videos.c.id == video_id)
-            await connection.execute(locked.with_for_update())
-            return await doom_video(connection, video_id, await clock(connection))
+            mine = select(t.videos.c.id).where(t.videos.c.id == video_id)
+            await connection.execute(mine.with_for_update())
+            await doom_video(connection, video_id, await clock(connection))
+            return await connection.scalar(mine.where(video_is_used())) is None
 
     async def forget(self, video_id: str) -> None:
         """Removes the row of a doomed video, once its bytes are gone."""
