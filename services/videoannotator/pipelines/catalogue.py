@@ -1,0 +1,115 @@
+"""The pipelines of this installation, their availability, and the check of their parameters.
+
+Everything here is light: the engine of a pipeline is imported by `implementation` alone.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from importlib import import_module
+from importlib.metadata import entry_points
+from importlib.util import find_spec
+
+from videoannotator.domain.errors import PipelineNotFound, PipelineUnavailable
+from videoannotator.pipelines.interface import Pipeline, PipelineSpec
+from videoannotator.pipelines.parameters import Validated, nearest, validate
+
+GROUP = "videoannotator.pipelines"  #: of entry points; third parties register in it as we do
+
+
+class Readiness(StrEnum):
+    """Whether a pipeline can run in this installation."""
+
+    AVAILABLE = "available"
+    MISSING_PART = "missing_part"  #: a library that an extra brings
+    MISSING_WEIGHTS = "missing_weights"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Availability:
+    """Whether a pipeline can run here, and what to do when it cannot."""
+
+    state: Readiness = Readiness.AVAILABLE
+    reason: str = ""
+    command: str = ""  #: what brings the missing part
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Every pipeline that is known here, by name."""
+
+    specs: Mapping[str, PipelineSpec]
+
+    @classmethod
+    def load(cls) -> "Catalogue":
+        """Reads the entry points of the group; imports the light specifications alone."""
+        found: list[PipelineSpec] = [entry.load() for entry in entry_points(group=GROUP)]
+        return cls({spec.name: spec for spec in sorted(found, key=lambda spec: spec.name)})
+
+    def get(self, name: str) -> PipelineSpec:
+        """The specification of a pipeline. Raises: PipelineNotFound, naming the known ones."""
+        spec = self.specs.get(name)
+        if spec is None:
+            raise PipelineNotFound(f"Pipeline '{name}' not found.", hint=self._hint(name))
+        return spec
+
+    def listed(self) -> tuple[PipelineSpec, ...]:
+        """What users may choose from, by name."""
+        return self._listed
+
+    def availability(self, name: str) -> Availability:
+        """Whether the pipeline can run here, without importing its engine.
+
+        Raises: PipelineNotFound.
+        """
+        spec = self.get(name)
+        missing = [module for module in spec.requires if find_spec(module) is None]
+        if not missing:
+            return Availability()
+        return Availability(
+            state=Readiness.MISSING_PART,
+            reason=f"It needs {', '.join(missing)}, which is not installed here.",
+            command=f"pip install 'videoannotator[{spec.extra}]'",
+        )
+
+    def require(self, name: str) -> PipelineSpec:
+        """The specification of a pipeline that can run here.
+
+        Raises: PipelineNotFound, PipelineUnavailable with the command that mends it.
+        """
+        spec, available = self.get(name), self.availability(name)
+        if available.state is not Readiness.AVAILABLE:
+            raise PipelineUnavailable(
+                f"Pipeline '{name}' cannot run here. {available.reason}",
+                hint=f"Run: {available.command}",
+                field=name,
+            )
+        return spec
+
+    def validate(self, name: str, values: Mapping[str, object], *, strict: bool) -> Validated:
+        """Checks parameters of a pipeline; see `parameters.validate`. Raises: PipelineNotFound."""
+        return validate(self.get(name), values, strict=strict)
+
+    @cached_property
+    def _listed(self) -> tuple[PipelineSpec, ...]:
+        return tuple(spec for spec in self.specs.values() if spec.listed)
+
+    def _hint(self, name: str) -> str:
+        known = ", ".join(spec.name for spec in self._listed)
+        near = nearest(name, self.specs)
+        return (f"Did you mean '{near}'? " if near else "") + f"Known pipelines: {known}."
+
+
+def implementation(spec: PipelineSpec) -> type[Pipeline]:
+    """The class that does the work. Heavy: imports the engine. Raises: PipelineUnavailable."""
+    module, _, name = spec.implementation.partition(":")
+    try:
+        found: type[Pipeline] = getattr(import_module(module), name)
+    except ImportError as error:
+        raise PipelineUnavailable(
+            f"Pipeline '{spec.name}' cannot be loaded here: {error}.",
+            hint=f"Run: pip install 'videoannotator[{spec.extra}]'",
+            field=spec.name,
+        ) from error
+    return found

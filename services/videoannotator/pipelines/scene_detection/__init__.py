@@ -1,0 +1,1 @@
+"""Scene detection: where the picture is cut, by PySceneDetect."""

@@ -1,0 +1,1 @@
+"""Voice activity: when somebody speaks, by Silero VAD."""
