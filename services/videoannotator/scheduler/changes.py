@@ -26,9 +26,45 @@ from videoannotator.domain.jobs import (
     Worker,
     WorkerState,
 )
+from videoannotator.scheduler.actions import (
+    Action,
+    BeginCancel,
+    EndAttempt,
+    GiveUp,
+    MarkGone,
+    MarkUnproven,
+    MarkUp,
+    Settle,
+)
 from videoannotator.scheduler.observed import Ended, Examined
 from videoannotator.scheduler.reconcile import last_attempt, stopped
 from videoannotator.store.rows import Changes, JobRows
+
+
+def decide(
+    action: Action, rows: JobRows, policy: RetryPolicy, now: datetime, dice: float
+) -> Changes | None:
+    """What an action that only changes rows does to them; None for the others.
+
+    `dice` is a random number in [0, 1).
+    """
+    made: Changes | None = None
+    match action:
+        case MarkUp(worker_id=worker_id, identity=identity):
+            made = mark_up(rows, worker_id, identity, now)
+        case EndAttempt(worker_id=worker_id, ended=ended):
+            made = end_attempt(rows, worker_id, ended, now)
+        case GiveUp(worker_id=worker_id, failure=failure):
+            made = give_up(rows, worker_id, failure, now)
+        case BeginCancel():
+            made = begin_cancel(rows, now)
+        case MarkGone(worker_id=worker_id, failure=lost):
+            made = mark_gone(rows, worker_id, lost, now)
+        case MarkUnproven(worker_id=worker_id, unproven=unproven):
+            made = mark_unproven(rows, worker_id, unproven, now)
+        case Settle(run_id=run_id, examined=examined):
+            made = settle(rows, run_id, examined, policy, now, dice)
+    return made
 
 
 def launch(rows: JobRows, worker: Worker, now: datetime) -> Changes | None:

@@ -15,7 +15,6 @@ from videoannotator.scheduler.launchers.interface import Observation
 from videoannotator.scheduler.lease import Lease
 from videoannotator.scheduler.reconcile import reconcile
 from videoannotator.scheduler.shell import Parts, Shell
-from videoannotator.scheduler.sweep import Sweeper
 from videoannotator.scheduler.view import View
 from videoannotator.store.rows import Changes, JobRows
 from videoannotator.telemetry import bound, get_logger
@@ -30,7 +29,6 @@ class Pace:
 
     tick_seconds: float = 1.0  #: without any ring
     quick_seconds: float = 0.1  #: while a worker starts or stops
-    sweep_seconds: float = 30.0
 
 
 class Loop:
@@ -46,7 +44,6 @@ class Loop:
         self._pace = pace
         self._view = View(leader_since)
         self._shell = Shell(parts, lease, inbox, self._view)
-        self._sweeper = Sweeper(parts.blobs, pace.sweep_seconds)
         self._workers: tuple[Worker, ...] = ()
         self.rows: tuple[JobRows, ...] = ()  #: as of the last tick
         self.draining = False
@@ -154,7 +151,7 @@ class Loop:
         self.ticked_at = now
         accounting.show(self.rows, self._lease.epoch)
         self._lease.check()
-        await self._sweeper.sweep()
+        await self._shell.sweeper.sweep()
 
     async def close(self) -> None:
         """Ends every call; workers run on."""

@@ -28,18 +28,11 @@ from videoannotator.scheduler import accounting, changes
 from videoannotator.scheduler.actions import (
     Action,
     Attach,
-    BeginCancel,
     Call,
     Create,
-    EndAttempt,
     Examine,
-    GiveUp,
     Launch,
-    MarkGone,
-    MarkUnproven,
-    MarkUp,
     Purge,
-    Settle,
     Terminate,
     Wait,
 )
@@ -50,10 +43,12 @@ from videoannotator.scheduler.launchers.interface import Launcher
 from videoannotator.scheduler.lease import Lease
 from videoannotator.scheduler.policy import Policy
 from videoannotator.scheduler.reconcile import purgeable
+from videoannotator.scheduler.sweep import Sweeper
 from videoannotator.scheduler.view import View
 from videoannotator.scheduler.worker_body import WorkerTemplate, new_worker
 from videoannotator.store.rows import Changes, JobRows
 from videoannotator.store.schedule import Schedule
+from videoannotator.store.videos import Videos
 from videoannotator.telemetry import get_logger
 
 SEND_WITHIN_SECONDS = 15.0  # a create leaves within this time after it was recorded, or is redone
@@ -79,6 +74,7 @@ class Parts:
     """What the scheduler works with."""
 
     schedule: Schedule
+    videos: Videos
     blobs: LocalBlobs
     launcher: Launcher
     catalogue: Catalogue
@@ -86,6 +82,7 @@ class Parts:
     policy: Policy
     timing: Timing = field(default_factory=Timing)
     dial: Dial = WorkerClient
+    sweep_seconds: float = 30.0
 
 
 class Shell:
@@ -97,6 +94,7 @@ class Shell:
         self._lease = lease
         self._inbox = inbox
         self._view = view
+        self.sweeper = Sweeper(parts.blobs, parts.videos, parts.sweep_seconds)
         self._drives: dict[str, Drive] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -123,31 +121,19 @@ class Shell:
             case Wait():
                 await self._wait(action)
             case _:
-                return await self._change(action.job_id, self._decision(action, now)) is not None
+                return await self._decide(action, now)
         return False
 
     # --- rows
 
-    def _decision(self, action: Action, now: datetime) -> Callable[[JobRows], Changes | None]:
-        """What a pure row change does to the rows under their locks."""
-        match action:
-            case MarkUp(worker_id=worker, identity=identity):
-                return lambda rows: changes.mark_up(rows, worker, identity, now)
-            case EndAttempt(worker_id=worker, ended=ended):
-                return lambda rows: changes.end_attempt(rows, worker, ended, now)
-            case GiveUp(worker_id=worker, failure=failure):
-                return lambda rows: changes.give_up(rows, worker, failure, now)
-            case BeginCancel():
-                return lambda rows: changes.begin_cancel(rows, now)
-            case MarkGone(worker_id=worker, failure=lost):
-                return lambda rows: changes.mark_gone(rows, worker, lost, now)
-            case MarkUnproven(worker_id=worker, unproven=unproven):
-                return lambda rows: changes.mark_unproven(rows, worker, unproven, now)
-            case Settle(run_id=run_id, examined=examined):
-                dice = random.random()  # noqa: S311 - it spreads retries, it guards nothing
-                retry = self._parts.policy.retry
-                return lambda rows: changes.settle(rows, run_id, examined, retry, now, dice)
-        raise AssertionError(f"no row change for {action!r}")
+    async def _decide(self, action: Action, now: datetime) -> bool:
+        """Changes rows as `changes.decide` says."""
+        dice = random.random()  # noqa: S311 - it spreads retries, it guards nothing
+        retry = self._parts.policy.retry
+        made = await self._change(
+            action.job_id, lambda rows: changes.decide(action, rows, retry, now, dice)
+        )
+        return made is not None
 
     async def _change(
         self, job_id: str, decide: Callable[[JobRows], Changes | None]
@@ -190,10 +176,8 @@ class Shell:
         for worker in rows.workers:
             await self._parts.launcher.forget(worker.id)
         async with self._parts.schedule.transaction(self._lease.epoch) as transaction:
-            unused = await transaction.purge(rows.job.id)
-        if unused is not None:
-            place = keys.video_folder(unused.owner_id, unused.id)
-            await self._parts.blobs.delete_prefix(place)
+            await transaction.purge(rows.job.id)
+        self.sweeper.soon()
         return True
 
     # --- workers

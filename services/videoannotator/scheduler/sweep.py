@@ -5,31 +5,44 @@ import time
 from videoannotator.blobs import keys
 from videoannotator.blobs.interface import BlobStore
 from videoannotator.domain.errors import StorageError
+from videoannotator.store.videos import Videos
 from videoannotator.telemetry import get_logger
 
 UPLOAD_LIFE_SECONDS = 24 * 3600.0  # an upload that was not finished by then never will be
-MOST_AT_ONCE = 100  # blobs in one tick, so that the loop goes on
+MOST_AT_ONCE = 100  # in one tick, so that the loop goes on
 
 log = get_logger(__name__)
 
 
 class Sweeper:
-    """The storage's part of the full sweep."""
+    """The storage's part of the full sweep: what is marked goes, whoever marked it."""
 
-    def __init__(self, blobs: BlobStore, every_seconds: float) -> None:
+    def __init__(self, blobs: BlobStore, videos: Videos, every_seconds: float) -> None:
         """Sweeps at the first call, then at most once in `every_seconds`."""
         self._blobs = blobs
+        self._videos = videos
         self._every_seconds = every_seconds
         self._next = 0.0
 
+    def soon(self) -> None:
+        """There is something to sweep."""
+        self._next = 0.0
+
     async def sweep(self) -> None:
-        """Deletes uploads that were left behind."""
+        """Deletes videos that no job uses, and uploads that were left behind."""
         if time.monotonic() < self._next:
             return
         self._next = time.monotonic() + self._every_seconds
         try:
+            await self._doomed_videos()
             await self._blobs.sweep(
                 keys.INCOMING, older_than_seconds=UPLOAD_LIFE_SECONDS, limit=MOST_AT_ONCE
             )
         except StorageError as error:
             log.warning("sweep.failed", reason=error.message)
+
+    async def _doomed_videos(self) -> None:
+        """Bytes first: when this is cut short the row is still there to say what must go."""
+        for video in await self._videos.doomed(MOST_AT_ONCE):
+            await self._blobs.delete_prefix(keys.video_folder(video.owner_id, video.id))
+            await self._videos.forget(video.id)

@@ -24,7 +24,7 @@ from videoannotator.store.rows import JobRows
 
 
 class View:
-    """Grows by messages and sights, shrinks with the rows: what no row names any more is forgotten."""
+    """Grows by messages and sights, shrinks with the rows: what no row names is forgotten."""
 
     def __init__(self, leader_since: datetime) -> None:
         self.leader_since = leader_since
@@ -44,31 +44,36 @@ class View:
             self._fold(message, now)
 
     def _fold(self, message: Message, now: datetime) -> None:
-        worker_id = message.worker_id
         match message:
-            case Answered(described=described):
-                known = self._contact(worker_id)
-                self._put(worker_id, answered_at=now, described=known.described or described)
-            case Opened(probe=probe):
-                self.probes[worker_id] = probe
-                self._put(worker_id, answered_at=now, progressed_at=now)
-            case Moved(progress=progress):
-                self._moved(worker_id, progress, now)
-            case Said():
-                self.lines.append(message)
-                self._put(worker_id, answered_at=now)
-            case Finished(ended=ended):
-                self._put(worker_id, answered_at=now, ended=ended)
             case CreateEnded(failure=failure):
-                self.busy.discard(worker_id)
+                self.busy.discard(message.worker_id)
                 if failure is not None:
-                    self._put(worker_id, create_failure=failure)
+                    self._put(message.worker_id, create_failure=failure)
             case TerminateEnded():
-                self.busy.discard(worker_id)
+                self.busy.discard(message.worker_id)
             case ExamineEnded(key=key, examined=examined):
                 self.examining.discard(key)
                 if examined is not None:
                     self.examined[key] = examined
+            case _:
+                self._hear(message, now)
+
+    def _hear(self, message: Message, now: datetime) -> None:
+        """Takes in what the worker itself told."""
+        worker_id = message.worker_id
+        self._put(worker_id, answered_at=now)
+        match message:
+            case Answered(described=True):
+                self._put(worker_id, described=True)
+            case Opened(probe=probe):
+                self.probes[worker_id] = probe
+                self._put(worker_id, progressed_at=now)
+            case Moved(progress=progress):
+                self._move(worker_id, progress, now)
+            case Said():
+                self.lines.append(message)
+            case Finished(ended=ended):
+                self._put(worker_id, ended=ended)
 
     def _contact(self, worker_id: str) -> Contact:
         return self.contacts.get(worker_id, Contact())
@@ -76,18 +81,13 @@ class View:
     def _put(self, worker_id: str, **changes: Any) -> None:
         self.contacts[worker_id] = replace(self._contact(worker_id), **changes)
 
-    def _moved(self, worker_id: str, progress: Progress, now: datetime) -> None:
-        before = self.progress.get(worker_id)
+    def _move(self, worker_id: str, progress: Progress, now: datetime) -> None:
+        before = self.progress.get(worker_id, Progress())
         self.progress[worker_id] = progress
         self.unwritten.add(worker_id)
-        same = before is not None and (before.stage, before.position_seconds) == (
-            progress.stage,
-            progress.position_seconds,
-        )
-        if same:
-            self._put(worker_id, answered_at=now)
-        else:
-            self._put(worker_id, answered_at=now, progressed_at=now)
+        place = (progress.stage, progress.position_seconds)
+        if place != (before.stage, before.position_seconds):
+            self._put(worker_id, progressed_at=now)
 
     def called(self, worker_id: str) -> None:
         """The worker is being driven from now on."""

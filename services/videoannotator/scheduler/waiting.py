@@ -2,7 +2,7 @@
 
 import heapq
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -164,24 +164,27 @@ def admit(
 
 def obstacle(one: Waiting, use: Use, policy: Policy, now: datetime) -> str:
     """Why a run may not start now, one sentence; empty when it may."""
-    run = one.run
+    return next(_obstacles(one, use, policy, now), "")
+
+
+def _obstacles(one: Waiting, use: Use, policy: Policy, now: datetime) -> Iterator[str]:
+    run, gpus = one.run, one.run.resources.gpus
     if run.not_before is not None and run.not_before > now:
-        return "waits before the next try"
-    if run.resources.gpus and use.gpu_workers >= policy.max_gpu_workers:
-        return _in_use("a GPU", use.gpu_workers, policy.max_gpu_workers, use.stopping)
+        yield "waits before the next try"
+    if gpus and use.gpu_workers >= policy.max_gpu_workers:
+        yield _in_use("a GPU", use.gpu_workers, policy.max_gpu_workers, use.stopping)
     if use.workers >= policy.max_workers:
-        return _in_use("a slot", use.workers, policy.max_workers, use.stopping)
+        yield _in_use("a slot", use.workers, policy.max_workers, use.stopping)
     of_owner = policy.max_workers_per_owner
     if of_owner and use.owners[one.job.owner_id] >= of_owner:
-        return f"waits for another run of the same owner: {of_owner} at a time"
+        yield f"waits for another run of the same owner: {of_owner} at a time"
     of_pipeline = policy.max_workers_per_pipeline.get(run.pipeline)
     if of_pipeline is not None and use.pipelines[run.pipeline] >= of_pipeline:
-        return f"waits for another run of {run.pipeline}: {of_pipeline} at a time"
+        yield f"waits for another run of {run.pipeline}: {of_pipeline} at a time"
     if use.unplaced[shape(run.resources)] >= policy.unplaced_window:
-        return "waits until the workers before it have a place"
-    if policy.local_gpus and run.resources.gpus > policy.local_gpus - len(use.gpu_indices):
-        return _in_use("a GPU", len(use.gpu_indices), policy.local_gpus, use.stopping)
-    return ""
+        yield "waits until the workers before it have a place"
+    if policy.local_gpus and gpus > policy.local_gpus - len(use.gpu_indices):
+        yield _in_use("a GPU", len(use.gpu_indices), policy.local_gpus, use.stopping)
 
 
 def _in_use(what: str, used: int, limit: int, stopping: int) -> str:
