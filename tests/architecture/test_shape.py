@@ -16,6 +16,7 @@ from tests.architecture.source import (
     shown,
     tree,
 )
+from videoannotator import __version__
 
 LONGEST_MODULE_LINES = 400
 LONGEST_FUNCTION_LINES = 60
@@ -105,3 +106,11 @@ def test_compiler_and_runtime_of_the_contracts_are_one_version() -> None:
     assert locked
     assert pin == f"grpcio-tools=={locked[1]}"
     assert pin in development
+
+
+def test_citation_and_changelog_speak_of_this_version() -> None:
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+    assert f"\nversion: {__version__}\n" in citation
+    assert f"\n## [{__version__}]" in changelog
