@@ -1,4 +1,45 @@
 """The SDK: a typed, synchronous client of the REST interface.
 
-What may live here: what a program outside needs. It imports nothing of the services.
+    with Client("http://localhost:18011", token) as client:
+        job = client.submit("clip.mp4", ["scene_detection"])
+        for job in client.watch(job.id):
+            print(job.status, job.progress)
+        client.download(job.id, "results")
+
+What may live here: what a program outside needs. It imports nothing of the services. Every failure
+is an error of `videoannotator.domain.errors`.
 """
+
+from videoannotator.client.client import Client
+from videoannotator.client.records import (
+    Availability,
+    File,
+    Finding,
+    Health,
+    Job,
+    JobPage,
+    Output,
+    Pipeline,
+    PipelineResult,
+    Results,
+    Run,
+    RunError,
+    Validation,
+)
+
+__all__ = [
+    "Availability",
+    "Client",
+    "File",
+    "Finding",
+    "Health",
+    "Job",
+    "JobPage",
+    "Output",
+    "Pipeline",
+    "PipelineResult",
+    "Results",
+    "Run",
+    "RunError",
+    "Validation",
+]
