@@ -8,7 +8,7 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 
-PYTHON ?= $(firstword $(foreach name,python3.11 python3,$(shell command -v $(name))))
+PYTHON ?= $(firstword $(foreach name,python3.11 python3,$(shell command -v $(name))) python3)
 VIDEO ?=
 PIPELINES ?= scene_detection,voice_activity
 OUTPUT ?= results
@@ -101,9 +101,9 @@ clean: ## remove what make made; results and storage stay
 
 $(TOOLS_READY): uv.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "$(PYTHON) is older than Python 3.11; name another: make $(MAKECMDGOALS) PYTHON=python3.11" >&2; exit 1; }
+	  { echo "Python 3.11 or later is needed; name one as in: make setup PYTHON=python3.11" >&2; exit 1; }
 	@echo "Installing uv $(UV_VERSION) into .make/tools"
-	@$(PYTHON) -m venv .make/tools || \
+	@$(PYTHON) -m venv --clear .make/tools || \
 	  { echo "Python's venv is missing; on Debian: apt-get install python3-venv" >&2; exit 1; }
 	@.make/tools/bin/python -m pip install --quiet "uv==$(UV_VERSION)"
 	@touch $@
