@@ -1,0 +1,52 @@
+"""The databases that every store suite runs on. Another one joins by adding its address to DATABASES."""
+
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.stored import Stored
+from videoannotator.store.engine import Database
+from videoannotator.store.schema import upgrade
+
+DATABASES = {"sqlite": "sqlite:///{folder}/videoannotator.db"}
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty SQLite database with all tables, to be copied."""
+    file = tmp_path_factory.mktemp("migrated") / "videoannotator.db"
+    upgrade(f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture(params=DATABASES)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path, migrated: Path) -> str:
+    """The address of an empty database with all tables."""
+    url = DATABASES[request.param].format(folder=tmp_path)
+    if request.param == "sqlite":
+        shutil.copy(migrated, tmp_path / "videoannotator.db")
+    return url
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """An empty database with all tables."""
+    opened = Database.open(database_url)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def other(database_url: str) -> AsyncIterator[Database]:
+    """The same database, as another process has it."""
+    opened = Database.open(database_url)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def stored(database: Database) -> Stored:
+    """A database with a researcher in it, who has a video; and a leader."""
+    return await Stored.begin(database)
