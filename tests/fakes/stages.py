@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import shutil
+import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -58,7 +60,7 @@ class ProcessStage:
         """Workers write into `folder`."""
         self.folder = folder
         self.journal = folder / "journal"
-        self.sockets = folder / "s"
+        self.sockets = Path(tempfile.mkdtemp(prefix="va", dir="/tmp"))  # short on every system
         self.launcher: Launcher = self.another(stop_grace_seconds)
         self._workers: dict[str, Worker] = {}
 
@@ -110,6 +112,7 @@ class ProcessStage:
                 await until(gone)
         await launcher.close()
         await self.launcher.close()
+        shutil.rmtree(self.sockets)
 
 
 class FakeStage:

@@ -87,12 +87,12 @@ class WorkerFolder:
         return int(text) if re.fullmatch(r"[1-9]\d{0,8}\n", text) and text != "1\n" else None
 
     def first_seen(self) -> str | None:
-        """The start of the process as it was first seen under the lock."""
+        """The name of the process as it was first seen under the lock."""
         return self._text("process") or None
 
-    def note_seen(self, started: str) -> None:
+    def note_seen(self, name: str) -> None:
         """Keeps that, so that a number used again is told from it."""
-        self._replace("process", started)
+        self._replace("process", name)
 
     def asked_at(self) -> float | None:
         """When the worker was asked to end, on this boot's monotonic clock."""

@@ -47,8 +47,8 @@ def own_process(folder: WorkerFolder, pid: int) -> sessions.Process | None:
     seen = folder.first_seen()
     if seen is None:
         with suppress(OSError):  # a full disk must not hide it
-            folder.note_seen(process.started)
-    return process if seen in (None, process.started) else None
+            folder.note_seen(process.name)
+    return process if seen in (None, process.name) else None
 
 
 def end_left_over(pid: int, patience_seconds: float) -> bool:
@@ -81,7 +81,7 @@ def _held(folder: WorkerFolder, socket: Path, status: int | None) -> Observation
     return Observation(
         sight=Sight.ALIVE,
         address=f"unix:{socket}" if socket.is_socket() else None,
-        identity=f"{pid}@{place.boot}:{process.started}",
+        identity=f"{place.boot}:{process.name}",
     )
 
 
@@ -120,7 +120,7 @@ def _session_ended(folder: WorkerFolder) -> bool:
     if pid is None:
         return True  # the shell did not come so far as to start anything
     process = sessions.process(pid)
-    if process is not None and process.started == folder.first_seen():
+    if process is not None and process.name == folder.first_seen():
         return sessions.end_session(pid, KILL_PATIENCE_SECONDS)  # it closed its lock and runs on
     return end_left_over(pid, KILL_PATIENCE_SECONDS)
 

@@ -41,7 +41,12 @@ class Process:
 
     pid: int
     session: int
-    started: str  #: with the pid it names this process and no other of this boot
+    started: str  #: unit and zero differ between systems; stays the same while it lives
+
+    @property
+    def name(self) -> str:
+        """Names this process and no other of this boot."""
+        return f"{self.pid}:{self.started}"
 
 
 @functools.cache
