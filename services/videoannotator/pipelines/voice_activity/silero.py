@@ -78,6 +78,7 @@ def provenance() -> dict[str, Any]:
             "onnxruntime": version("onnxruntime"),
             "faster-whisper": version("faster-whisper"),
             "numpy": version("numpy"),
+            "av": version("av"),
         },
         "weights": [{"name": FILE, "source": "faster-whisper", "sha256": SHA256, "licence": "MIT"}],
         "device": "cpu",
