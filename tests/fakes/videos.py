@@ -1,8 +1,9 @@
 """Small test videos with known content, written through PyAV.
 
-Every picture carries its number as a row of black and white blocks at its foot, which survives coding: a test asks
-`picture_number(image)` which picture it was given. The top left quarter is lighter, so a turned picture shows. Sound is
-silence with bursts of a tone at known times. The suffix of the path chooses the container.
+Every picture carries its number as a row of black and white blocks at its foot, which survives
+coding: a test asks `picture_number(image)` which picture it was given. The top left quarter is
+lighter, so a turned picture shows. Sound is silence with bursts of a tone at known times. The
+suffix of the path chooses the container.
 """
 
 from dataclasses import dataclass, replace
@@ -147,7 +148,7 @@ def claiming(path: Path, seconds: float) -> Path:
 
 
 def mutated(data: bytes, seed: int) -> bytes:
-    """The bytes after an accident: flipped, cut off, zeroed, left out, repeated or exchanged. Never empty."""
+    """The bytes after accidents: flipped, cut off, zeroed, left out, repeated or exchanged."""
     random = Random(seed)
     mutant = bytearray(data)
     for _ in range(random.choice((1, 1, 2, 5))):
@@ -176,7 +177,7 @@ def _damage(data: bytearray, random: Random) -> None:
 
 
 def _claim_mp4(data: bytearray, seconds: float) -> None:
-    # ISO/IEC 14496-12, version 0 boxes: (name, bytes from the name to the time scale, to the duration)
+    # ISO/IEC 14496-12, boxes of version 0: name, bytes from it to the time scale, to the duration
     movie = data.index(b"mvhd")
     movie_scale = int.from_bytes(data[movie + 16 : movie + 20], "big")
     _put(data, movie + 20, seconds * movie_scale)
@@ -200,7 +201,8 @@ def _coded_pictures(container: av.container.OutputContainer, plan: Pictures) -> 
     stream.pix_fmt = plan.pixel_format
     stream.codec_context.gop_size = plan.key_distance
     stream.codec_context.sample_aspect_ratio = plan.sample_aspect_ratio
-    stream.codec_context.time_base = Fraction(1, 90_000)
+    ticks = 90_000 if plan.codec == "libx264" else plan.rate
+    stream.codec_context.time_base = 1 / Fraction(ticks)
     stream.codec_context.thread_count = 1
     if plan.codec == "libx264":
         extra = f"scenecut=0:open-gop={int(plan.open_gop)}:bframes={plan.b_frames}:b-adapt=0"
@@ -212,7 +214,7 @@ def _coded_pictures(container: av.container.OutputContainer, plan: Pictures) -> 
     packets = []
     for number, second in enumerate(plan.seconds()):
         frame = av.VideoFrame.from_ndarray(plan.image(number), format="rgb24")
-        frame.pts, frame.time_base = round(second * 90_000), Fraction(1, 90_000)
+        frame.pts, frame.time_base = round(second * ticks), 1 / Fraction(ticks)
         packets += stream.encode(frame)
     return packets + stream.encode(None)
 

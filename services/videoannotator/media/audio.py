@@ -14,7 +14,7 @@ from av.audio.stream import AudioStream
 
 from videoannotator.domain.errors import MediaError
 from videoannotator.media.ahead import ahead
-from videoannotator.media.extent import cut_off_reason
+from videoannotator.media.extent import Reach
 from videoannotator.media.recording import (
     UNREADABLE,
     AnyPacket,
@@ -134,10 +134,14 @@ def _sounds(recording: Recording, stream: AudioStream, damages: Damages) -> Iter
 
     Raises: MediaError when there was sound and none could be decoded.
     """
-    only(recording, stream)
+    reach = Reach(recording, stream)
+    only(recording, reach.watched)
     latest = Fraction(0)
     read = decoded = False
-    for packet in packets(recording, stream, damages):
+    for packet in packets(recording, reach.watched, damages):
+        reach.see(packet)
+        if packet.stream is not stream:
+            continue
         read = read or packet.size > 0
         ticks = presented(packet)
         latest = latest if ticks is None else recording.seconds(ticks, stream)
@@ -147,9 +151,9 @@ def _sounds(recording: Recording, stream: AudioStream, damages: Damages) -> Iter
             seconds = Fraction(frame.samples, max(1, frame.sample_rate))
             yield Stamped(frame, begins, seconds)
             latest = begins + seconds
-    cut_off = cut_off_reason(recording, stream, latest)
-    if cut_off:
-        damages.note(latest, cut_off)
+    shortfall = reach.shortfall()
+    if shortfall:
+        damages.note(latest, shortfall)
     if read and not decoded:
         raise MediaError("The sound cannot be decoded.", second=float(latest))
 

@@ -20,6 +20,11 @@ from videoannotator.media.recording import (
 # A claim that is missed by less is rounding, or the last picture's own duration.
 CLAIM_TOLERANCE_SECONDS = Fraction(1, 2)
 
+CUT_OFF = "the file is cut off: it ends here, but states {:.1f} s"
+# Formats whose header states one duration for all streams. Others, as MPEG-TS, state none; FFmpeg
+# then guesses from the data or the bit rate.
+CLAIM_FOR_ALL = {"matroska,webm", "flv", "asf"}
+
 Ends = dict[
     int, Fraction
 ]  #: presentation time at which the last packet of a stream ends, by stream number
@@ -50,32 +55,66 @@ def last_ends(recording: Recording, read: Iterable[AnyPacket]) -> Ends:
     return ends
 
 
-def claimed_last(recording: Recording, stream: Stream) -> Fraction | None:
-    """The time that the file says its stream reaches; None when it says nothing.
+class Reach:
+    """How far a stream was read, against what the file claims."""
 
-    MP4 lists every packet, so the last one's decoding time is taken; others state a duration, some
-    for the whole file.
-    """
-    if recording.container.format.name.startswith("mov") and len(stream.index_entries):
-        return recording.seconds(stream.index_entries[-1].timestamp, stream)
-    start = recording.seconds(stream.start_time or 0, stream)
-    if stream.duration is not None:
-        return start + stream.duration * (stream.time_base or Fraction(0))
-    duration = recording.container.duration
-    if duration is not None and len(recording.container.streams) == 1:
-        return start + Fraction(duration, av.time_base)
-    return None
+    def __init__(self, recording: Recording, stream: Stream) -> None:
+        """To be made before packets are read."""
+        self._recording = recording
+        self._stream = stream
+        self._format = recording.container.format.name
+        self._last_dts: int | None = None  # of the stream
+        self._end = Fraction(0)  # of all packets
 
+    @property
+    def watched(self) -> Stream | None:
+        """The stream whose packets must be seen.
 
-def cut_off_reason(recording: Recording, stream: Stream, end: Fraction) -> str | None:
-    """What is wrong when the stream ends at `end`, well before the file says.
+        None for all, where only the whole file states its duration.
+        """
+        return None if self._format in CLAIM_FOR_ALL else self._stream
 
-    None when nothing is.
-    """
-    claimed = claimed_last(recording, stream)
-    if claimed is None or end >= claimed - CLAIM_TOLERANCE_SECONDS:
+    def see(self, packet: AnyPacket) -> None:
+        """Takes note of a packet."""
+        ticks = presented(packet)
+        if not packet.size or ticks is None or packet.is_corrupt:
+            return
+        self._end = max(
+            self._end, self._recording.seconds(ticks + (packet.duration or 0), packet.stream)
+        )
+        if packet.stream is self._stream and packet.dts is not None:
+            self._last_dts = packet.dts
+
+    def shortfall(self) -> str | None:
+        """What is missing after the last packet was seen; None when nothing is."""
+        if self._format.startswith("mov"):
+            return self._shortfall_of_index()
+        claimed = self._claimed_end()
+        if claimed is None or self._end >= claimed - CLAIM_TOLERANCE_SECONDS:
+            return None
+        return CUT_OFF.format(float(claimed))
+
+    def _shortfall_of_index(self) -> str | None:
+        """MP4 lists every packet, so it is known to the packet.
+
+        The list of fragments grows while they are read.
+        """
+        entries = self._stream.index_entries
+        if not len(entries):
+            return None
+        last = entries[-1].timestamp
+        if self._last_dts is not None and self._last_dts >= last:
+            return None
+        return CUT_OFF.format(float(self._recording.seconds(last, self._stream)))
+
+    def _claimed_end(self) -> Fraction | None:
+        container, stream = self._recording.container, self._stream
+        if self._format in CLAIM_FOR_ALL and container.duration is not None:
+            return Fraction(container.duration, av.time_base)
+        if self._format == "avi" and stream.duration is not None:
+            ticks = (stream.start_time or 0) + stream.duration
+            return self._recording.seconds(ticks, stream)
         return None
-    return f"the file is cut off: it ends here, but states {float(claimed):.1f} s"
 
 
 def _tail(recording: Recording) -> Ends:

@@ -103,10 +103,11 @@ def reason(error: BaseException) -> str:
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
-def only(recording: Recording, stream: Stream) -> None:
-    """Makes the demuxer skip every other stream."""
+def only(recording: Recording, stream: Stream | None) -> None:
+    """Makes the demuxer skip every other stream; none for None."""
     for other in recording.container.streams:
-        other.discard = Discard.default if other is stream else Discard.all
+        wanted = stream is None or other is stream
+        other.discard = Discard.default if wanted else Discard.all
 
 
 def packets(recording: Recording, stream: Stream | None, damages: Damages) -> Iterator[AnyPacket]:

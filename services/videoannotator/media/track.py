@@ -10,7 +10,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from videoannotator.domain.errors import MediaError
-from videoannotator.media.extent import cut_off_reason
+from videoannotator.media.extent import Reach
 from videoannotator.media.recording import (
     UNREADABLE,
     AnyPacket,
@@ -41,7 +41,8 @@ class Track:
         self.decoded = 0  #: pictures so far
         self.sent = 0  #: packets so far
         stream.thread_type = "AUTO"
-        only(recording, stream)
+        self._reach = Reach(recording, stream)
+        only(recording, self._reach.watched)
 
     @property
     def usual_duration(self) -> Fraction:
@@ -56,16 +57,16 @@ class Track:
         """
         if first is not None:
             yield from self._decode(first)
-        for packet in packets(self._recording, self._stream, self._damages):
+        for packet in self._packets(self._damages):
             yield from self._decode(packet)
-        cut_off = cut_off_reason(self._recording, self._stream, self._latest)
-        if cut_off:
-            self._damages.note(self._latest, cut_off)
+        shortfall = self._reach.shortfall()
+        if shortfall:
+            self._damages.note(self._latest, shortfall)
 
     def key_pictures(self) -> Iterator[Picture]:
         """Pictures that are complete in themselves; nothing else is decoded."""
         self._stream.codec_context.skip_frame = "NONKEY"
-        for packet in packets(self._recording, self._stream, self._damages):
+        for packet in self._packets(self._damages):
             if packet.is_keyframe or packet.size == 0:
                 yield from self._decode(packet)
 
@@ -101,8 +102,14 @@ class Track:
             return False
         return True
 
+    def _packets(self, damages: Damages) -> Iterator[AnyPacket]:
+        for packet in packets(self._recording, self._reach.watched, damages):
+            self._reach.see(packet)
+            if packet.stream is self._stream:
+                yield packet
+
     def _next_key(self) -> AnyPacket | None:
-        for packet in packets(self._recording, self._stream, Damages()):
+        for packet in self._packets(Damages()):
             if packet.is_keyframe and not packet.is_corrupt and presented(packet) is not None:
                 return packet
         return None
