@@ -169,7 +169,8 @@ class Client:
         """Saves the ZIP of a job's video and results as `path`. Raises: NothingFinished."""
         target = Path(path)
         return self._transport.fetch(
-            f"{_job(job_id)}/artifacts", lambda response: save(response.iter_bytes(), target)
+            self._transport.server + f"{_job(job_id)}/artifacts",
+            lambda response: save(response.iter_bytes(), target),
         )
 
     def _save(self, file: File, path: Path) -> Path:
@@ -217,6 +218,18 @@ class Client:
     def health(self) -> Health:
         """How the server is. Raises: Unavailable when a part that is needed is down."""
         return Health.read(fields(self._transport.json("GET", "/api/v1/health")))
+
+    def drain(self, on: bool = True) -> None:
+        """Asks the scheduler to launch nothing new, or again. For administrators."""
+        self._transport.json("POST", "/api/v1/scheduler/drain", repeatable=True, json={"on": on})
+
+    def abandon(self, worker_id: str) -> None:
+        """Asks that a worker that cannot be proved gone is given up. For administrators.
+
+        Raises: WorkerNotFound.
+        """
+        path = f"/api/v1/workers/{quote(worker_id, safe='')}/abandon"
+        self._transport.json("POST", path, repeatable=True)
 
 
 def _job(job_id: str) -> str:

@@ -14,8 +14,8 @@ from videoannotator.domain.jobs import JOB_FINAL, RUN_FINAL, JobState, RunState
 class File:
     """One result file."""
 
-    id: str
     name: str  #: as it is saved, `clip_scene_detection.json`
+    stored_name: str  #: the fixed word by which the server knows it, `scenes.json`
     pipeline: str
     role: str  #: result | view
     media_type: str
@@ -24,12 +24,13 @@ class File:
     download_url: str  #: below the server's address
 
     @classmethod
-    def read(cls, data: Fields) -> Self:
+    def read(cls, data: Fields, pipeline: str) -> Self:
         """From the server's JSON."""
+        stored_name = reading.required(data, "name")
         return cls(
-            id=reading.text(data, "id"),
-            name=reading.required(data, "name"),
-            pipeline=reading.text(data, "pipeline"),
+            name=reading.text(data, "public_name") or stored_name,
+            stored_name=stored_name,
+            pipeline=pipeline,
             role=reading.text(data, "role"),
             media_type=reading.text(data, "media_type"),
             size_bytes=reading.whole(data, "size_bytes"),
@@ -71,7 +72,7 @@ class Run:
     started_at: datetime | None
     finished_at: datetime | None
     error: RunError | None
-    artifacts: tuple[File, ...]
+    artifacts: tuple[File, ...]  #: empty in lists of jobs
     summary: Mapping[str, int]  #: what was found, as {"scenes": 12}
     waiting_reason: str
     queue_position: int | None
@@ -92,8 +93,9 @@ class Run:
     def read(cls, data: Fields) -> Self:
         """From the server's JSON."""
         error = data.get("error")
+        pipeline = reading.required(data, "pipeline")
         return cls(
-            pipeline=reading.required(data, "pipeline"),
+            pipeline=pipeline,
             status=_run_state(reading.required(data, "status")),
             attempt=reading.whole(data, "attempt"),
             progress=reading.number(data, "progress"),
@@ -102,7 +104,7 @@ class Run:
             started_at=reading.maybe_time(data, "started_at"),
             finished_at=reading.maybe_time(data, "finished_at"),
             error=RunError.read(reading.fields(error)) if error else None,
-            artifacts=reading.items(data, "artifacts", File.read),
+            artifacts=reading.items(data, "artifacts", lambda file: File.read(file, pipeline)),
             summary=dict(data.get("summary") or {}),
             waiting_reason=reading.text(data, "waiting_reason"),
             queue_position=reading.maybe_whole(data, "queue_position"),
@@ -343,7 +345,7 @@ class Finding:
         return cls(
             field=reading.text(data, "field"),
             message=reading.text(data, "message"),
-            hint=reading.text(data, "hint"),
+            hint=reading.text(data, "hint") or reading.text(data, "suggestion"),
             severity=reading.text(data, "severity"),
         )
 

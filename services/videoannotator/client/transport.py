@@ -75,9 +75,14 @@ class Transport:
     def fetch(self, path: str, use: Callable[[httpx.Response], T]) -> T:
         """What `use` makes of an answer, which it reads as it comes; it may be called again.
 
+        `path` may be an address that the server gave, of its own only: the key goes nowhere else.
         Raises: what the answer stands for, Unavailable when there is none or it breaks off.
         """
-        return self.patiently(lambda: self._tried("GET", path, {}, use), True)
+        own = httpx.URL(self.server + "/")
+        url = own.join(path)
+        if (url.scheme, url.host, url.port) != (own.scheme, own.host, own.port):
+            raise not_ours("it points to another server")
+        return self.patiently(lambda: self._tried("GET", str(url), {}, use), True)
 
     def lines(self, path: str, headers: Mapping[str, str]) -> Iterator[str]:
         """The lines of an answer as they come; tried once.
