@@ -1,4 +1,7 @@
-"""The databases that every store suite runs on. Another one joins by adding its address to DATABASES."""
+"""The databases that every store suite runs on.
+
+Another one joins by adding its address to DATABASES.
+"""
 
 import shutil
 from collections.abc import AsyncIterator

@@ -18,9 +18,11 @@ SHORT_SECONDS = 0.2
 async def acquired_at_last(leader: Leader, holder: str) -> int:
     """The epoch of the leadership that `holder` gets once the lease before it is over."""
     async with asyncio.timeout(20):
-        while (leadership := await leader.acquire(holder, "unix:/x", 60)) is None:
+        while True:
+            leadership = await leader.acquire(holder, "unix:/x", 60)
+            if leadership is not None:
+                return leadership.epoch
             await asyncio.sleep(SHORT_SECONDS / 4)
-    return leadership.epoch
 
 
 async def test_at_first_nobody_leads(database: Database) -> None:

@@ -69,8 +69,7 @@ async def test_what_is_written_is_read_again(stored: Stored) -> None:
 async def test_artifacts_are_listed(stored: Stored) -> None:
     rows = await stored.launch(await stored.submit())
 
-    async with stored.schedule.transaction(stored.epoch) as transaction:
-        await transaction.write(rows, Changes(artifacts=(an_artifact(rows),)))
+    await stored.write(rows, Changes(artifacts=(an_artifact(rows),)))
 
     assert await stored.jobs.artifacts(stored.owner, rows.job.id) == [an_artifact(rows)]
 
@@ -80,8 +79,7 @@ async def test_a_run_has_one_open_attempt_at_most(stored: Stored) -> None:
     again = replace(rows.attempts[0], number=2, worker_id="another")
 
     with pytest.raises(IllegalTransition):
-        async with stored.schedule.transaction(stored.epoch) as transaction:
-            await transaction.write(rows, Changes(attempts=(again,)))
+        await stored.write(rows, Changes(attempts=(again,)))
 
     assert (await seen(stored, rows)).attempts == rows.attempts
 
@@ -91,8 +89,7 @@ async def test_a_second_attempt_opens_when_the_first_is_over(stored: Stored) -> 
     over = replace(rows.attempts[0], over_at=NOON)
     second = replace(rows.attempts[0], number=2, worker_id="another")
 
-    async with stored.schedule.transaction(stored.epoch) as transaction:
-        await transaction.write(rows, Changes(attempts=(second, over)))
+    await stored.write(rows, Changes(attempts=(second, over)))
 
     assert (await seen(stored, rows)).attempts == (over, second)
 
@@ -101,10 +98,9 @@ async def test_an_attempt_that_is_over_stays_over(stored: Stored) -> None:
     rows = await stored.launch(await stored.submit())
     rows = await stored.end(rows, 0, RunState.SUCCEEDED)
 
+    opened = replace(rows.attempts[0], over_at=None)
     with pytest.raises(IllegalTransition):
-        async with stored.schedule.transaction(stored.epoch) as transaction:
-            opened = replace(rows.attempts[0], over_at=None)
-            await transaction.write(rows, Changes(attempts=(opened,)))
+        await stored.write(rows, Changes(attempts=(opened,)))
 
 
 async def test_an_illegal_transition_writes_nothing_of_its_transaction(stored: Stored) -> None:
@@ -113,10 +109,13 @@ async def test_an_illegal_transition_writes_nothing_of_its_transaction(stored: S
     leap = replace(bad.runs[0], state=RunState.RUNNING)
     last_id = await Events(stored.database).last_id()
 
-    with pytest.raises(IllegalTransition):
+    async def write_both() -> None:
         async with stored.schedule.transaction(stored.epoch) as transaction:
             await transaction.write(good, Changes(runs=(start,)))
             await transaction.write(bad, Changes(runs=(leap,)))
+
+    with pytest.raises(IllegalTransition):
+        await write_both()
 
     assert await seen(stored, good) == good
     assert await seen(stored, bad) == bad
@@ -130,28 +129,25 @@ async def test_a_transition_is_checked_against_the_row_not_against_what_is_given
     rows = await stored.launch(stale)
     await stored.end(rows, 0, RunState.SUCCEEDED)
 
+    again = replace(stale.runs[0], state=RunState.STARTING)
     with pytest.raises(IllegalTransition):
-        async with stored.schedule.transaction(stored.epoch) as transaction:
-            again = replace(stale.runs[0], state=RunState.STARTING)
-            await transaction.write(stale, Changes(runs=(again,)))
+        await stored.write(stale, Changes(runs=(again,)))
 
 
 async def test_a_worker_that_is_gone_stays_gone(stored: Stored) -> None:
     rows = await stored.launch(await stored.submit())
     rows = await stored.end(rows, 0, RunState.SUCCEEDED)
 
+    back = replace(rows.workers[0], state=WorkerState.UP)
     with pytest.raises(IllegalTransition):
-        async with stored.schedule.transaction(stored.epoch) as transaction:
-            back = replace(rows.workers[0], state=WorkerState.UP)
-            await transaction.write(rows, Changes(workers=(back,)))
+        await stored.write(rows, Changes(workers=(back,)))
 
 
 async def test_a_run_of_another_job_is_refused(stored: Stored) -> None:
     one, two = await stored.submit(), await stored.submit()
 
     with pytest.raises(IllegalTransition):
-        async with stored.schedule.transaction(stored.epoch) as transaction:
-            await transaction.write(one, Changes(runs=two.runs))
+        await stored.write(one, Changes(runs=two.runs))
 
 
 async def test_a_job_that_is_not_there_is_not_written(stored: Stored) -> None:
@@ -202,8 +198,7 @@ async def test_the_end_of_a_job_is_told_once(
 ) -> None:
     rows = await stored.launch(await stored.submit())
     rows = await stored.end(rows, 0, state)
-    async with stored.schedule.transaction(stored.epoch) as transaction:
-        await transaction.write(rows, Changes())
+    await stored.write(rows, Changes())
 
     events = await Events(stored.database).after(0, job_id=rows.job.id)
 
@@ -289,8 +284,7 @@ async def test_a_purge_takes_all_rows_of_a_job_and_returns_its_video(stored: Sto
     rows = await stored.end(await stored.launch(await stored.submit()), 0, RunState.SUCCEEDED)
     await stored.jobs.delete(stored.owner, rows.job.id)
 
-    async with stored.schedule.transaction(stored.epoch) as transaction:
-        video = await transaction.purge(rows.job.id)
+    video = await stored.purge(rows)
 
     assert video is not None
     assert video.id == stored.video.id
@@ -306,8 +300,7 @@ async def test_a_purge_leaves_a_video_that_another_job_uses(stored: Stored) -> N
     rows, _ = await stored.submit(), await stored.submit()
     await stored.jobs.delete(stored.owner, rows.job.id)
 
-    async with stored.schedule.transaction(stored.epoch) as transaction:
-        assert await transaction.purge(rows.job.id) is None
+    assert await stored.purge(rows) is None
 
     assert await Videos(stored.database).get(stored.owner, stored.video.id) == stored.video
 
@@ -317,16 +310,14 @@ async def test_nothing_is_purged_while_a_worker_may_live(stored: Stored) -> None
     await stored.jobs.delete(stored.owner, rows.job.id)
 
     with pytest.raises(IllegalTransition):
-        async with stored.schedule.transaction(stored.epoch) as transaction:
-            await transaction.purge(rows.job.id)
+        await stored.purge(rows)
 
 
 async def test_nothing_is_purged_that_nobody_deleted(stored: Stored) -> None:
     rows = await stored.submit()
 
     with pytest.raises(IllegalTransition):
-        async with stored.schedule.transaction(stored.epoch) as transaction:
-            await transaction.purge(rows.job.id)
+        await stored.purge(rows)
 
     assert await seen(stored, rows) == rows
 
@@ -335,8 +326,7 @@ async def test_ids_of_purged_events_are_never_used_again(stored: Stored) -> None
     rows = await stored.submit()
     await stored.jobs.delete(stored.owner, rows.job.id)
     newest = await Events(stored.database).last_id()
-    async with stored.schedule.transaction(stored.epoch) as transaction:
-        await transaction.purge(rows.job.id)
+    await stored.purge(rows)
 
     await Videos(stored.database).add(replace(stored.video, id="next", sha256="next"))
     rows, _ = await stored.jobs.submit(stored.new_job(video_id="next"))

@@ -112,6 +112,16 @@ class Stored:
             )
             return await transaction.write(rows, at_work)
 
+    async def write(self, rows: JobRows, changes: Changes) -> JobRows:
+        """One write of the leader, in a transaction of its own."""
+        async with self.schedule.transaction(self.epoch) as transaction:
+            return await transaction.write(rows, changes)
+
+    async def purge(self, rows: JobRows) -> Video | None:
+        """A purge, in a transaction of its own."""
+        async with self.schedule.transaction(self.epoch) as transaction:
+            return await transaction.purge(rows.job.id)
+
     async def end(self, rows: JobRows, position: int, state: RunState) -> JobRows:
         """Ends a run with its attempts and workers."""
         async with self.schedule.transaction(self.epoch) as transaction:

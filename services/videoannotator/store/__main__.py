@@ -4,8 +4,13 @@ import argparse
 import sys
 
 from videoannotator.domain.errors import VideoAnnotatorError
-from videoannotator.settings import load_settings
 from videoannotator.store.schema import check, head, upgrade
+
+
+def _configured_url() -> str:
+    from videoannotator.settings import load_settings
+
+    return load_settings().database_url
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -16,7 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     act = {"upgrade": upgrade, "check": check}[given.command]
     try:
-        act(given.url or load_settings().database_url)
+        act(given.url or _configured_url())
     except VideoAnnotatorError as error:
         print(f"{error.message} {error.hint}".strip(), file=sys.stderr)
         return 1
