@@ -11,18 +11,22 @@ from dataclasses import dataclass
 from typing import Any
 
 import uvicorn
+from fastapi import FastAPI
 
 from videoannotator.api.app import create_app
+from videoannotator.api.wake import LeaderClient
 from videoannotator.blobs.files import FileBlobs
 from videoannotator.cli.exits import ExitCode
 from videoannotator.domain.errors import InvalidSetting
 from videoannotator.pipelines.catalogue import Catalogue
+from videoannotator.rpc.keyfiles import INTERNAL_TOKEN, read_or_make
 from videoannotator.scheduler.composing import local_scheduler
 from videoannotator.scheduler.service import Scheduler
 from videoannotator.settings import Settings
 from videoannotator.store import schema
 from videoannotator.store.access import Access
 from videoannotator.store.engine import Database, parse_url, sqlite_file
+from videoannotator.store.leader import Leader
 from videoannotator.telemetry import get_logger
 
 #: Told where the server is, and the first administrator's key where one was made.
@@ -53,10 +57,28 @@ BROKEN = Ending(code=ExitCode.FAILED, take_workers=False)
 class Server(uvicorn.Server):
     """uvicorn, without its signal handlers: a signal ends more than the requests."""
 
+    def __init__(self, app: FastAPI) -> None:
+        """Serves `app` on the sockets that it is given."""
+        self._app = app
+        config = uvicorn.Config(
+            app,
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            timeout_graceful_shutdown=REQUEST_GRACE_SECONDS,
+        )
+        super().__init__(config)
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Takes no signal, and so raises none again in the end."""
         yield
+
+    async def end_streams(self) -> None:
+        """Ends the event streams: uvicorn waits for open answers before it ends the application."""
+        await self._app.state.close_streams()
 
 
 def run(settings: Settings, announce: Announce, *, until_stdin_closes: bool = False) -> ExitCode:
@@ -120,6 +142,7 @@ async def _serve(
             await _until_started(server, serving)
             announce(address_of(listener), await _first_key(settings, database))
             how = await _until_ending(ending, serving, scheduler)
+            await server.end_streams()
             server.should_exit = True
             await asyncio.wait([serving])
         return how.code
@@ -135,19 +158,12 @@ async def _parts(
     blobs = FileBlobs(settings.storage.root)
     catalogue = Catalogue.load()
     scheduler = local_scheduler(settings, database, blobs, catalogue)
-    app = create_app(settings, database, blobs, catalogue)
-    config = uvicorn.Config(
-        app,
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        timeout_graceful_shutdown=REQUEST_GRACE_SECONDS,
-    )
+    token = read_or_make(settings.storage.root.absolute() / "secrets", INTERNAL_TOKEN)
+    leader = LeaderClient(Leader(database), token)
+    app = create_app(settings, database, blobs, catalogue, leader)
     await scheduler.start()
     try:
-        yield Server(config), scheduler
+        yield Server(app), scheduler
     finally:
         how = ending.result() if ending.done() else BROKEN
         await scheduler.stop(take_workers=how.take_workers)

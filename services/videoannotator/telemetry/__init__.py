@@ -93,6 +93,7 @@ def bound(**fields: Any) -> Iterator[None]:
 
 def _named(process: str) -> structlog.typing.Processor:
     def name(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        event.pop("color_message", None)  # uvicorn says the same once more, in colours
         first = {key: event.pop(key) for key in ("time", "level", "event") if key in event}
         return {**first, "process": process, **event}
 
