@@ -1,6 +1,8 @@
 """Domain errors as gRPC statuses, and back: one table."""
 
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import grpc
@@ -77,11 +79,22 @@ async def abort(context: Any, error: VideoAnnotatorError) -> None:
     await context.abort(code_of(error), error.message, ((TRAILER, packed(error)),))
 
 
+@asynccontextmanager
+async def answering(context: Any) -> AsyncIterator[None]:
+    """Around what a server does for one call: a domain error becomes the call's status."""
+    try:
+        yield
+    except VideoAnnotatorError as error:
+        await abort(context, error)
+
+
 def packed(error: VideoAnnotatorError) -> bytes:
     """The error as JSON, short enough for metadata."""
     document = _document(error)
     if isinstance(error, InvalidConfig):
-        document["problems"] = [_document(problem) for problem in error.problems]
+        document["problems"] = [
+            _document(problem) | {"code": problem.code} for problem in error.problems
+        ]
     if isinstance(error, MediaError):
         document["second"] = error.second
     whole = json.dumps(document, ensure_ascii=False).encode()
@@ -122,4 +135,9 @@ def unpacked(trailer: bytes, message: str) -> VideoAnnotatorError:
 
 
 def _problem(document: dict[str, Any]) -> Problem:
-    return Problem(document["message"], hint=document["hint"], field=document["field"])
+    return Problem(
+        document["message"],
+        hint=document["hint"],
+        field=document["field"],
+        code=document["code"],
+    )
