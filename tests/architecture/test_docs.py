@@ -4,14 +4,15 @@ import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import click
 import pytest
 import typer.main
+from typer.core import TyperGroup
 from typer.testing import CliRunner
-from videoannotator.cli.main import app
 
 from tests.architecture.source import ROOT
+from videoannotator.cli.main import app
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 FENCE = re.compile(r"^```(sh|console|bash|shell)\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -54,25 +55,22 @@ def check_make(words: list[str]) -> None:
     assert targets <= make_targets(), f"no such make target: {targets - make_targets()}"
 
 
+def options(command: Any) -> set[str]:
+    """The options that a command knows."""
+    return {option for parameter in command.params for option in parameter.opts} | {"--help"}
+
+
 def check_videoannotator(words: list[str]) -> None:
     """The sub-command exists, knows every option that is given, and explains itself."""
-    command: click.Command = typer.main.get_command(app)
+    command: Any = typer.main.get_command(app)
     path: list[str] = []
-    rest = words[1:]
-    while isinstance(command, click.Group):
-        known = {option for parameter in command.params for option in parameter.opts}
-        while rest and rest[0].startswith("-"):
-            assert rest[0].split("=")[0] in known | {"--help"}, f"no such option: {rest[0]}"
-            rest = rest[1:]
-        if not rest:
-            break
-        assert rest[0] in command.commands, f"no such sub-command: {rest[0]}"
-        command = command.commands[rest[0]]
-        path.append(rest[0])
-        rest = rest[1:]
-    known = {option for parameter in command.params for option in parameter.opts}
-    given = {word.split("=")[0] for word in rest if word.startswith("-")}
-    assert given <= known | {"--help"}, f"no such option: {given - known}"
+    while isinstance(command, TyperGroup):
+        word = words[len(path) + 1] if len(words) > len(path) + 1 else "(none)"
+        assert word in command.commands, f"no such sub-command: {word}"
+        command = command.commands[word]
+        path.append(word)
+    given = {word.split("=")[0] for word in words if word.startswith("-")}
+    assert given <= options(command), f"no such option: {given - options(command)}"
     assert CliRunner().invoke(app, [*path, "--help"]).exit_code == 0
 
 
@@ -83,12 +81,11 @@ def check_elsewhere(command: str) -> None:
     assert re.search(rf"def {test}\b", (ROOT / file).read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize(("page", "command"), all_commands())
-def test_a_command_in_the_documentation_exists(page: str, command: str) -> None:
-    words = shlex.split(command)
+def check(command: str) -> None:
+    """Raises: AssertionError when the command would not work."""
+    words = shlex.split(command, comments=True)
     while words and re.fullmatch(r"[A-Z_]+=.*", words[0]):
         words = words[1:]
-
     match words:
         case ["make", *_]:
             check_make(words)
@@ -98,6 +95,28 @@ def test_a_command_in_the_documentation_exists(page: str, command: str) -> None:
             pass
         case _:
             check_elsewhere(command)
+
+
+@pytest.mark.parametrize(("page", "command"), all_commands())
+def test_a_command_in_the_documentation_exists(page: str, command: str) -> None:
+    check(command)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "make coffee",
+        "videoannotator",
+        "videoannotator jobs",
+        "videoannotator job sumbit clip.mp4",
+        "videoannotator job list --colour",
+        "curl http://localhost:18011/",
+        "python -m videoannotator",
+    ],
+)
+def test_a_command_that_does_not_exist_is_found_out(command: str) -> None:
+    with pytest.raises(AssertionError):
+        check(command)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

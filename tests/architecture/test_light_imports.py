@@ -37,7 +37,7 @@ def modules_below(package: str) -> list[str]:
         path
         for match in folder.glob(package.replace(".", "/"))
         for path in modules(match)
-        if "migrations" not in path.parts
+        if "migrations" not in path.parts and path.name != "__main__.py"
     ]
     found += folder.glob(package.replace(".", "/") + ".py")
     names = [".".join(path.relative_to(folder).with_suffix("").parts) for path in found]

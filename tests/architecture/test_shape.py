@@ -19,6 +19,7 @@ from tests.architecture.source import (
 from videoannotator import __version__
 
 LONGEST_MODULE_LINES = 400
+LONGEST_TEST_MODULE_LINES = 600
 LONGEST_FUNCTION_LINES = 60
 NINETIETH_PERCENTILE_LINES = 40
 
@@ -28,11 +29,15 @@ def lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     return (node.end_lineno or node.lineno) - node.lineno + 1
 
 
-@pytest.mark.parametrize("folder", [PACKAGE, TESTS], ids=["services", "tests"])
-def test_no_module_is_too_long_to_read(folder: Path) -> None:
+@pytest.mark.parametrize(
+    ("folder", "longest"),
+    [(PACKAGE, LONGEST_MODULE_LINES), (TESTS, LONGEST_TEST_MODULE_LINES)],
+    ids=["services", "tests"],
+)
+def test_no_module_is_too_long_to_read(folder: Path, longest: int) -> None:
     sizes = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in modules(folder)}
 
-    too_long = {shown(path): size for path, size in sizes.items() if size > LONGEST_MODULE_LINES}
+    too_long = {shown(path): size for path, size in sizes.items() if size > longest}
 
     assert too_long == {}
 
