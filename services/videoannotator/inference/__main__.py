@@ -9,7 +9,7 @@ from videoannotator.domain.failures import Code
 from videoannotator.inference.failures import EXIT_CODES
 from videoannotator.inference.process import WorkerProcess, end_session
 from videoannotator.pipelines.catalogue import Catalogue
-from videoannotator.settings import TelemetrySettings, load_worker_settings
+from videoannotator.settings import TelemetrySettings, load_settings, load_worker_settings
 from videoannotator.telemetry import bound, configure, get_logger
 
 log = get_logger(__name__)
@@ -30,6 +30,8 @@ def main(arguments: list[str]) -> int:
         log.error("usage: python -m videoannotator.inference <pipeline>")
         return EXIT_CODES[Code.REQUEST_ERROR]
     try:
+        level = load_settings(dotenv=None).telemetry.log_level
+        configure("inference", TelemetrySettings(log_format="json", log_level=level))
         return asyncio.run(serve(arguments[0]))
     except VideoAnnotatorError as error:
         log.error("the worker cannot start", reason=error.message, hint=error.hint)

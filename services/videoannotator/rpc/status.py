@@ -1,11 +1,11 @@
 """Domain errors as gRPC statuses, and back: one table."""
 
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import grpc
+from pydantic import BaseModel, ValidationError
 
 from videoannotator.domain import errors
 from videoannotator.domain.errors import InvalidConfig, MediaError, Problem, VideoAnnotatorError
@@ -88,56 +88,73 @@ async def answering(context: Any) -> AsyncIterator[None]:
         await abort(context, error)
 
 
+class Document(BaseModel):
+    """An error in trailing metadata. Read leniently: the other side may be newer, or lie."""
+
+    error: str
+    message: str = ""
+    hint: str = ""
+    field: str | None = None
+    code: str = ""  #: of a Problem
+    second: float | None = None  #: of a MediaError
+    problems: tuple["Document", ...] = ()  #: of an InvalidConfig
+
+
 def packed(error: VideoAnnotatorError) -> bytes:
     """The error as JSON, short enough for metadata."""
-    document = _document(error)
-    if isinstance(error, InvalidConfig):
-        document["problems"] = [
-            _document(problem) | {"code": problem.code} for problem in error.problems
-        ]
-    if isinstance(error, MediaError):
-        document["second"] = error.second
-    whole = json.dumps(document, ensure_ascii=False).encode()
+    whole = _document(error).model_dump_json(exclude_defaults=True).encode()
     if len(whole) <= MAX_TRAILER_BYTES:
         return whole
-    return json.dumps({"error": type(error).__name__}).encode()
+    return Document(error=type(error).__name__).model_dump_json(exclude_defaults=True).encode()
 
 
-def _document(error: VideoAnnotatorError) -> dict[str, Any]:
-    name = type(error).__name__
-    return {"error": name, "message": error.message, "hint": error.hint, "field": error.field}
+def _document(error: VideoAnnotatorError) -> Document:
+    problems = error.problems if isinstance(error, InvalidConfig) else ()
+    return Document(
+        error=type(error).__name__,
+        message=error.message,
+        hint=error.hint,
+        field=error.field,
+        code=error.code if isinstance(error, Problem) else "",
+        second=error.second if isinstance(error, MediaError) else None,
+        problems=tuple(_document(problem) for problem in problems),
+    )
 
 
 def error_of(rpc_error: grpc.aio.AioRpcError) -> VideoAnnotatorError:
     """The domain error that a failed call stands for; the caller chains it with `from`."""
+    said = rpc_error.details() or ""
     trailers: Any = rpc_error.trailing_metadata() or ()
     for key, value in trailers:
         if key == TRAILER and isinstance(value, bytes):
-            return unpacked(value, rpc_error.details() or "")
-    kind = UNEXPLAINED.get(rpc_error.code(), VideoAnnotatorError)
-    return kind(rpc_error.details() or "")
+            error = unpacked(value, said)
+            if error is not None:
+                return error
+    return UNEXPLAINED.get(rpc_error.code(), VideoAnnotatorError)(said)
 
 
-def unpacked(trailer: bytes, message: str) -> VideoAnnotatorError:
-    """The error that `packed` wrote; a plain VideoAnnotatorError when the kind is not known."""
+def unpacked(trailer: bytes, message: str) -> VideoAnnotatorError | None:
+    """The error that `packed` wrote, with `message` when it was cut; None: not understood."""
     try:
-        document = json.loads(trailer)
-    except ValueError:
-        return VideoAnnotatorError(message)
-    kind = BY_NAME.get(document.get("error"), VideoAnnotatorError)
-    text, hint = document.get("message") or message, document.get("hint") or ""
+        document = Document.model_validate_json(trailer)
+    except ValidationError:
+        return None
+    if document.error not in BY_NAME:
+        return None
+    return _error(document, document.message or message)
+
+
+def _error(document: Document, message: str) -> VideoAnnotatorError:
+    kind, hint = BY_NAME[document.error], document.hint
     if issubclass(kind, MediaError):
-        return kind(text, hint=hint, second=document.get("second"))
+        return kind(message, hint=hint, second=document.second)
     if issubclass(kind, InvalidConfig):
-        problems = tuple(_problem(each) for each in document.get("problems", ()))
-        return kind(text, hint=hint, field=document.get("field"), problems=problems)
-    return kind(text, hint=hint, field=document.get("field"))
+        problems = tuple(_problem(each) for each in document.problems)
+        return kind(message, hint=hint, field=document.field, problems=problems)
+    if issubclass(kind, Problem):
+        return _problem(document)
+    return kind(message, hint=hint, field=document.field)
 
 
-def _problem(document: dict[str, Any]) -> Problem:
-    return Problem(
-        document["message"],
-        hint=document["hint"],
-        field=document["field"],
-        code=document["code"],
-    )
+def _problem(document: Document) -> Problem:
+    return Problem(document.message, hint=document.hint, field=document.field, code=document.code)
