@@ -187,6 +187,16 @@ async def test_a_foreign_video_is_not_found(stored: Stored) -> None:
         await Videos(stored.database).get(bob, stored.video.id)
 
 
+@pytest.mark.parametrize("name", ["../../etc/passwd", "💥" * 300, "a\x00b", "\udcff.mp4", ""])
+async def test_any_name_is_kept_as_far_as_it_is_text(stored: Stored, name: str) -> None:
+    videos = Videos(stored.database)
+    video = await videos.add(a_video(stored.owner.user_id, display_name=name))
+
+    kept = (await videos.get(stored.owner, video.id)).display_name
+
+    assert kept == name.replace("\x00", "\ufffd").replace("\udcff", "?")
+
+
 async def test_workers_that_are_not_gone_are_listed(stored: Stored) -> None:
     await stored.end(await stored.launch(await stored.submit()), 0, RunState.SUCCEEDED)
     rows = await stored.launch(await stored.submit())
@@ -209,7 +219,7 @@ async def test_abandoning_is_asked_for_once(stored: Stored) -> None:
 async def test_a_worker_that_is_gone_is_not_abandoned(stored: Stored) -> None:
     rows = await stored.end(await stored.launch(await stored.submit()), 0, RunState.SUCCEEDED)
 
-    for worker_id in (rows.workers[0].id, "none"):
+    for worker_id in (rows.workers[0].id, "none", "a\x00b"):
         with pytest.raises(WorkerNotFound):
             await Workers(stored.database).request_abandon(worker_id)
 

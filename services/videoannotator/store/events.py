@@ -15,6 +15,7 @@ from videoannotator.store.engine import Database
 from videoannotator.store.reading import records
 from videoannotator.store.records import event_of
 from videoannotator.store.rows import JobRows
+from videoannotator.store.visibility import well_formed
 
 EVENT_LOCK = 0x7661_0001  # "va"; the key of the advisory lock under which ids are assigned
 
@@ -168,6 +169,8 @@ class Events:
 
         `owner_id` and `group_ids` say whose; `owner_id` None: everybody's.
         """
+        if job_id is not None and not well_formed(job_id):
+            return []
         where: list[ColumnElement[bool]] = [t.events.c.id > last_id]
         if owner_id is not None:
             where.append(

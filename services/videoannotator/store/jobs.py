@@ -18,7 +18,7 @@ from videoannotator.store.records import artifact_of
 from videoannotator.store.rows import JobFilter, JobRows, NewJob, NewRun
 from videoannotator.store.settling import lock_job, settle
 from videoannotator.store.submitting import submit_job
-from videoannotator.store.visibility import job_visible
+from videoannotator.store.visibility import job_visible, well_formed
 
 __all__ = ["JobFilter", "JobRows", "Jobs", "NewJob", "NewRun"]
 
@@ -43,8 +43,9 @@ class Jobs:
 
     async def get(self, principal: Principal, job_id: str) -> JobRows:
         """One job. Raises: JobNotFound."""
+        _check_id(job_id)
+        query = select(t.jobs.c.id).where(t.jobs.c.id == job_id, job_visible(principal))
         async with self._database.reading() as connection:
-            query = select(t.jobs.c.id).where(t.jobs.c.id == job_id, job_visible(principal))
             found = await read_jobs(connection, query)
         if job_id not in found:
             raise JobNotFound
@@ -68,6 +69,7 @@ class Jobs:
 
         Raises: JobNotFound, Forbidden, JobAlreadyEnded when it has completed or failed.
         """
+        _check_id(job_id)
         async with self._database.writing() as connection:
             rows = await self._lock_own(connection, principal, job_id)
             if rows.job.state in (JobState.COMPLETED, JobState.FAILED):
@@ -83,6 +85,7 @@ class Jobs:
 
         Raises: JobNotFound, Forbidden.
         """
+        _check_id(job_id)
         async with self._database.writing() as connection:
             rows = await self._lock_own(connection, principal, job_id)
             now = await clock(connection)
@@ -95,6 +98,7 @@ class Jobs:
 
     async def artifacts(self, principal: Principal, job_id: str) -> Artifacts:
         """The result files of a job. Raises: JobNotFound."""
+        _check_id(job_id)
         query = (
             select(t.artifacts)
             .join_from(t.artifacts, t.runs)
@@ -148,3 +152,8 @@ class Jobs:
         new = await settle(connection, wanted, now)
         await append(connection, state_events(old, new), now)
         return new
+
+
+def _check_id(job_id: str) -> None:
+    if not well_formed(job_id):
+        raise JobNotFound

@@ -29,6 +29,7 @@ def conditions(principal: Principal, which: JobFilter) -> list[ColumnElement[boo
 
 
 def _found_by(words: str) -> ColumnElement[bool]:
+    words = words.replace("\x00", "")  # PostgreSQL refuses it
     return or_(
         t.videos.c.display_name.icontains(words, autoescape=True),
         t.jobs.c.id.istartswith(words, autoescape=True),

@@ -14,6 +14,7 @@ from videoannotator.store.events import append, state_events
 from videoannotator.store.reading import clock, read_job, records
 from videoannotator.store.records import job_values, run_values, video_of
 from videoannotator.store.rows import JobRows, NewJob
+from videoannotator.store.visibility import well_formed
 
 
 async def submit_job(
@@ -73,6 +74,8 @@ async def _check_limit(connection: AsyncConnection, new: NewJob, max_queued_runs
 
 async def _lock_video(connection: AsyncConnection, video_id: str) -> Video:
     """The video, held until its job is there. Raises: VideoNotFound, also when it is hidden."""
+    if not well_formed(video_id):
+        raise VideoNotFound
     c = t.videos.c
     query = select(t.videos).where(c.id == video_id, c.delete_requested_at.is_(None))
     found = await records(connection, query.with_for_update(read=True), video_of)

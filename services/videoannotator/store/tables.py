@@ -16,7 +16,7 @@ from sqlalchemy import (
 from videoannotator.domain.access import Role
 from videoannotator.domain.events import EventKind
 from videoannotator.domain.jobs import AttemptOutcome, JobKind, JobState, RunState, WorkerState
-from videoannotator.store.types import Instant, Word, document
+from videoannotator.store.types import Instant, Prose, Word, document
 
 metadata = MetaData(
     naming_convention={
@@ -80,7 +80,7 @@ videos = Table(
     _id(),
     _ref("owner_id", "users.id"),
     _ref("group_id", "groups.id", null=True),
-    Column("display_name", Text, nullable=False),
+    Column("display_name", Prose, nullable=False),
     Column("key", Text, nullable=False),
     Column("size_bytes", BigInteger, nullable=False),
     Column("sha256", String(64), nullable=False),
@@ -149,7 +149,7 @@ runs = Table(
     Column("failure", document()),
     Column("progress", document(), nullable=False),
     Column("summary", document(), nullable=False),
-    Column("waiting_reason", Text, nullable=False),
+    Column("waiting_reason", Prose, nullable=False),
     Column("queue_position", Integer),
     Column("created_at", Instant, nullable=False),
     Column("started_at", Instant),
@@ -193,7 +193,7 @@ workers = Table(
     Column("resources", document(), nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("create_sent_at", Instant),
-    Column("identity", Text),
+    Column("identity", Prose),
     Column("up_at", Instant),
     Column("last_contact_at", Instant),
     Column("stopping_at", Instant),

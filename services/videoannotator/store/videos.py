@@ -11,7 +11,7 @@ from videoannotator.store.engine import Database
 from videoannotator.store.purging import doom_video, video_is_used
 from videoannotator.store.reading import clock, records
 from videoannotator.store.records import video_of, video_values
-from videoannotator.store.visibility import video_visible
+from videoannotator.store.visibility import video_visible, well_formed
 
 
 class Videos:
@@ -34,6 +34,8 @@ class Videos:
 
     async def get(self, principal: Principal, video_id: str) -> Video:
         """One video that the caller may see. Raises: VideoNotFound."""
+        if not well_formed(video_id):
+            raise VideoNotFound
         query = select(t.videos).where(t.videos.c.id == video_id, video_visible(principal))
         async with self._database.reading() as connection:
             found = await records(connection, query, video_of)

@@ -1,5 +1,6 @@
 """Who sees what, as conditions inside the queries."""
 
+import re
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, and_, or_, true
@@ -7,6 +8,13 @@ from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from videoannotator.domain.access import Principal
 from videoannotator.store import tables as t
+
+ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+def well_formed(object_id: str) -> bool:
+    """It may be an id of ours; anything else is not looked for."""
+    return ID.fullmatch(object_id) is not None
 
 
 def job_visible(principal: Principal) -> ColumnElement[bool]:

@@ -8,6 +8,7 @@ from videoannotator.store import tables as t
 from videoannotator.store.engine import Database
 from videoannotator.store.reading import clock, records
 from videoannotator.store.records import worker_of
+from videoannotator.store.visibility import well_formed
 
 
 class Workers:
@@ -29,11 +30,14 @@ class Workers:
 
         Asking again changes nothing. Raises: WorkerNotFound when there is none that is not GONE.
         """
+        unknown = WorkerNotFound(hint="List the workers with GET /api/v1/queue.")
+        if not well_formed(worker_id):
+            raise unknown
         c = t.workers.c
         living = (c.id == worker_id, c.state != WorkerState.GONE)
         async with self._database.writing() as connection:
             if await connection.scalar(select(c.id).where(*living)) is None:
-                raise WorkerNotFound(hint="List the workers with GET /api/v1/queue.")
+                raise unknown
             now = await clock(connection)
             await connection.execute(
                 update(t.workers)
