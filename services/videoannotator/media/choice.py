@@ -21,11 +21,15 @@ class Window:
     start: Fraction | None
     end: Fraction | None
 
-    def numbers(self, picture: Picture) -> range:
-        """Numbers k of the wanted samples that fall on the picture."""
-        start = picture.start if self.start is None else max(self.start, picture.start)
-        end = picture.end if self.end is None else min(self.end, picture.end)
+    def numbers(self, start: Fraction, end: Fraction) -> range:
+        """Numbers k of the wanted samples in [start, end), in seconds."""
+        start = start if self.start is None else max(self.start, start)
+        end = end if self.end is None else min(self.end, end)
         return samples(start, end, self.rate)
+
+    def wants(self, start: Fraction, end: Fraction) -> bool:
+        """A wanted sample falls into [start, end)."""
+        return bool(self.numbers(start, end))
 
     def ends_before(self, instant: Fraction) -> bool:
         """No sample is wanted from `instant` on."""
@@ -54,7 +58,7 @@ def _walk(cursor: Cursor, window: Window, far: Fraction | None) -> Iterator[tupl
     picture = _beginning(cursor, window)
     lowest: int | None = None
     while picture is not None and not window.ends_before(picture.start):
-        numbers = window.numbers(picture)
+        numbers = window.numbers(picture.start, picture.end)
         # After a jump over damage a picture may reach back to samples that were given already.
         numbers = numbers if lowest is None else range(max(lowest, numbers.start), numbers.stop)
         if numbers:

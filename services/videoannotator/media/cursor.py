@@ -1,6 +1,6 @@
 """A place in a video that only moves forward: step by step, or by seeking when the way is long."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
@@ -17,8 +17,17 @@ from videoannotator.media.track import Picture, Track
 class Cursor:
     """Stands on one picture of a video. Opened by `with`; to be used by one thread."""
 
-    def __init__(self, path: Path, damages: Damages) -> None:
-        """Damage that is met goes to `damages`."""
+    def __init__(
+        self,
+        path: Path,
+        damages: Damages,
+        wanted: Callable[[Fraction, Fraction], bool] | None = None,
+    ) -> None:
+        """Damage that is met goes to `damages`.
+
+        `wanted` tells whether a picture shown from one second to another will be looked at.
+        """
+        self._wanted = wanted
         self._path = path
         self._damages = damages
         self._files = ExitStack()
@@ -81,9 +90,8 @@ class Cursor:
         recording = self._files.enter_context(open_recording(self._path))
         if recording.video is None:
             return
-        self._track = Track(recording, recording.video, self._damages)
-        counted = (p._replace(number=i) for i, p in enumerate(self._track.pictures()))
-        self._show(counted)
+        self._track = Track(recording, recording.video, self._damages, self._wanted)
+        self._show(self._track.pictures())
         if self._current is None:
             self._track.check_read()
 

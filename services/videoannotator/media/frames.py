@@ -148,7 +148,7 @@ def _sampled(
 ) -> Generator[Frame, None, None]:
     far = _far(path, window.rate, notes)
     converter = Converter(max_width)
-    with Cursor(path, notes.damages) as cursor:
+    with Cursor(path, notes.damages, window.wants) as cursor:
         for picture, instants in chosen(cursor, window, far):
             image = converter.image(picture.picture)
             for instant in instants:

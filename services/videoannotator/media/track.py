@@ -3,14 +3,16 @@
 Decoded pictures with their times, and moving about in it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
+from itertools import chain
 
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from videoannotator.domain.errors import MediaError
 from videoannotator.media.extent import Reach
+from videoannotator.media.lookahead import plan
 from videoannotator.media.recording import (
     UNREADABLE,
     AnyPacket,
@@ -32,8 +34,20 @@ Picture = Stamped[VideoFrame]
 class Track:
     """Decodes one picture stream. To be used by one thread."""
 
-    def __init__(self, recording: Recording, stream: VideoStream, damages: Damages) -> None:
-        """Decoding uses a thread for each core; streams beside this one are skipped."""
+    def __init__(
+        self,
+        recording: Recording,
+        stream: VideoStream,
+        damages: Damages,
+        wanted: Callable[[Fraction, Fraction], bool] | None = None,
+    ) -> None:
+        """Decoding uses a thread for each core; streams beside this one are skipped.
+
+        `wanted` tells whether a picture shown from one second to another will be looked at; others
+        are left out where nothing depends on them. None: all are wanted.
+        """
+        self._wanted = wanted if _stamped_by_sample(recording) else None
+        self._numbers: dict[int, int] = {}  # of pictures on their way, by time stamp
         self._recording = recording
         self._stream = stream
         self._damages = damages
@@ -41,6 +55,10 @@ class Track:
         self.decoded = 0  #: pictures so far
         self.sent = 0  #: packets so far
         stream.thread_type = "AUTO"
+        if self._wanted is not None and stream.codec_context.name == "h264":
+            # Where the stream does not say how far pictures are out of order, the decoder learns it
+            # from the pictures it sees; a strict one assumes the most, and none comes too late.
+            stream.codec_context.options |= {"strict": "1"}
         self._reach = Reach(recording, stream)
         only(recording, self._reach.watched)
 
@@ -50,15 +68,25 @@ class Track:
         rate = self._stream.average_rate
         return 1 / rate if rate else NO_RATE_SECONDS
 
-    def pictures(self, first: AnyPacket | None = None) -> Iterator[Picture]:
-        """Pictures in presentation order, from where the file stands; `first` was read already.
+    def pictures(self) -> Iterator[Picture]:
+        """Pictures in presentation order, of a file just opened. They are numbered.
 
         What cannot be decoded is noted and left out.
         """
-        if first is not None:
-            yield from self._decode(first)
-        for packet in self._packets(self._damages):
-            yield from self._decode(packet)
+        if self._wanted is not None:
+            yield from self._remaining(())
+            return
+        for number, picture in enumerate(self._remaining(())):
+            yield picture._replace(number=number)
+
+    def _remaining(self, read: Iterable[AnyPacket]) -> Iterator[Picture]:
+        """Pictures from where the file stands; `read` are packets that were read already."""
+        remaining = chain(read, self._packets(self._damages))
+        if self._wanted is None:
+            for packet in remaining:
+                yield from self._decode(packet)
+        else:
+            yield from self._decode_wanted(remaining, self._wanted)
         shortfall = self._reach.shortfall()
         if shortfall:
             self._damages.note(self._latest, shortfall)
@@ -85,7 +113,8 @@ class Track:
             if first is None:
                 return None
             if self._time(presented(first)) <= at:
-                return self.pictures(first)
+                self._numbers.clear()
+                return (p._replace(number=None) for p in self._remaining([first]))
         return None
 
     def check_read(self) -> None:
@@ -114,6 +143,22 @@ class Track:
                 return packet
         return None
 
+    def _decode_wanted(
+        self, remaining: Iterable[AnyPacket], wanted: Callable[[Fraction, Fraction], bool]
+    ) -> Iterator[Picture]:
+        def wanted_stamps(begin: int, end: int) -> bool:
+            return wanted(self._time(begin), self._time(end))
+
+        context = self._stream.codec_context
+        for packet, needed, number in plan(remaining, wanted_stamps):
+            if not needed and context.codec.intra_only:
+                continue
+            # The decoder knows on which pictures no other one depends; it leaves those out.
+            context.skip_frame = "DEFAULT" if needed else "NONREF"
+            if number is not None and packet.pts is not None:
+                self._numbers[packet.pts] = number
+            yield from self._decode(packet)
+
     def _decode(self, packet: AnyPacket) -> Iterator[Picture]:
         if packet.size:
             self.sent += 1
@@ -135,10 +180,16 @@ class Track:
         base = self._stream.time_base or Fraction(0)
         ticks = picture.dts if picture.pts is None else picture.pts
         self.decoded += 1
-        return Stamped(picture, self._time(ticks), picture.duration * base)
+        number = None if ticks is None else self._numbers.pop(ticks, None)
+        return Stamped(picture, self._time(ticks), picture.duration * base, number)
 
     def _time(self, ticks: int | None) -> Fraction:
         """Presentation time; where none is stored, one picture after the latest."""
         if ticks is None:
             return self._latest + self.usual_duration
         return self._recording.seconds(ticks, self._stream)
+
+
+def _stamped_by_sample(recording: Recording) -> bool:
+    """Whether each packet is one whole picture with its time; elsewhere it may be half of one."""
+    return recording.container.format.name.startswith(("mov", "matroska"))
