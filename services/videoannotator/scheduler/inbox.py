@@ -100,6 +100,8 @@ class Inbox:
 
     async def wait(self, seconds: float) -> None:
         """Returns at the next ring, or after `seconds`."""
+        # Not wait_for: on Python 3.11 it drops a cancel that comes together with the ring.
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._bell.wait(), timeout=seconds)
+            async with asyncio.timeout(seconds):
+                await self._bell.wait()
         self._bell.clear()
