@@ -76,13 +76,11 @@ def _checked(
     spec: PipelineSpec, values: Mapping[str, object], known: Mapping[str, str]
 ) -> tuple[dict[str, Any], tuple[Problem, ...]]:
     described = config_schema(spec)
-    wrong = tuple(
-        _truth_for_number(spec, key, described[known[key]])
-        for key, value in values.items()
-        if _is_misplaced_truth(value, described[known[key]])
-    )
+    truths = {k for k, v in values.items() if _is_misplaced_truth(v, described[known[k]])}
+    wrong = tuple(_truth_for_number(spec, key, described[known[key]]) for key in sorted(truths))
+    rest = {key: value for key, value in values.items() if key not in truths}
     try:
-        model = spec.parameters.model_validate(dict(values))
+        model = spec.parameters.model_validate(rest)
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False)
         return {}, wrong + tuple(_problem(spec, detail, known, described) for detail in found)
