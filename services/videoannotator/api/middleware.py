@@ -115,3 +115,38 @@ class _Counted:
 def _announced(scope: Scope) -> int:
     length: Any = Headers(scope=scope).get("content-length", "0")
     return int(length) if length.isdecimal() else 0
+
+
+class Plain:
+    """Makes every request plain for the routes: no slash at the end of a path, GET for HEAD."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        """`app` is everything inside."""
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Never redirects: a redirected upload is sent twice, or not at all."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        scope = {**scope, "path": scope["path"].rstrip("/") or "/"}
+        if scope["method"] == "HEAD":
+            scope["method"] = "GET"
+            scope.setdefault("state", {})["head"] = True
+            send = _Headless(send).send
+        await self._app(scope, receive, send)
+
+
+class _Headless:
+    """Lets the head of a response pass, and nothing of its body."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._ended = False
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            await self._send(message)
+        elif not self._ended:
+            self._ended = True
+            await self._send({"type": "http.response.body", "body": b"", "more_body": False})

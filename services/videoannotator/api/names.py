@@ -1,13 +1,13 @@
-"""Names from users: kept for display, and cleaned where a file leaves."""
+"""Names from users: kept for display, put into headers."""
 
 import re
 import unicodedata
 from urllib.parse import quote
 
+from videoannotator.formats.names import safe_name
+
 DISPLAY_CHARACTERS = 255  # of a name that is kept; the longest a file system takes
-STEM_BYTES = 120  # of a video's name inside the name of a result
 UNNAMED = "video"
-_UNSAFE = re.compile(r"[^\w\-. ]+")
 
 
 def display_name(given: str) -> str:
@@ -16,26 +16,10 @@ def display_name(given: str) -> str:
     return shown.strip()[:DISPLAY_CHARACTERS] or UNNAMED
 
 
-def stem(display: str) -> str:
-    """A video's name as the beginning of a file name: no folders, no ending, no dots around it."""
-    last = re.split(r"[/\\]", display)[-1]
-    name = last.rpartition(".")[0] or last
-    return _cut(_UNSAFE.sub("_", name).strip(" ._")) or UNNAMED
-
-
-def _cut(name: str) -> str:
-    return name.encode()[:STEM_BYTES].decode(errors="ignore").rstrip(" ._")
-
-
-def ending(display: str) -> str:
-    """The ending of a video's name, as `.mp4`; `.mp4` too when it has none."""
-    found = re.search(r"\.([A-Za-z0-9]{1,5})$", display)
-    return f".{found[1].lower()}" if found else ".mp4"
-
-
-def public_name(pattern: str, display: str) -> str:
-    """The name that a user gets: `{stem}_scenes.json` with the video's name put in."""
-    return pattern.replace("{stem}", stem(display))
+def video_name(display: str) -> str:
+    """What a video is called where it leaves; with an ending, which some programs need."""
+    name = safe_name(display)
+    return name if re.search(r"\.[A-Za-z0-9]{1,5}$", name) else f"{name}.mp4"
 
 
 def attachment(name: str) -> str:

@@ -1,0 +1,173 @@
+"""Watching: what happens to jobs, as it happens, and what was logged."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from videoannotator.api.feed import Feed, Watcher
+from videoannotator.api.operations.auditing import Hook, use_case
+from videoannotator.api.operations.jobs import named
+from videoannotator.domain.access import Principal
+from videoannotator.domain.events import Event, EventKind
+from videoannotator.domain.jobs import JOB_FINAL
+from videoannotator.store.events import FINAL_KINDS, Events, state_data
+from videoannotator.store.jobs import Jobs
+from videoannotator.store.rows import JobRows
+
+HEARTBEAT_SECONDS = 15.0
+BATCH = 200
+ENDING = frozenset(FINAL_KINDS.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One thing to tell a watcher."""
+
+    kind: EventKind | None = None  #: None: about the stream itself
+    id: int | None = None  #: None: not to be resumed from, as progress
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Logs:
+    """Lines of a job's log, oldest first."""
+
+    events: tuple[Event, ...]
+    last_id: int  #: ask for what is after it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchOperations:
+    """What a caller may watch."""
+
+    jobs: Jobs
+    events: Events
+    feed: Feed
+    hook: Hook
+    heartbeat_seconds: float = HEARTBEAT_SECONDS
+
+    @use_case("events.watch")
+    async def watch(self, principal: Principal, last_id: int | None) -> AsyncIterator[Message]:
+        """Everything that the caller may see, after the event `last_id` or from now on."""
+        newest = await self.events.last_id()
+        start = newest if last_id is None else min(last_id, newest)
+        return self._stream(Watcher(principal), start, [])
+
+    @use_case("job.watch")
+    async def watch_job(
+        self, principal: Principal, job_id: str, last_id: int | None
+    ) -> AsyncIterator[Message] | None:
+        """One job: its state, then what changes, until it has ended. None: nothing more will come.
+
+        Raises: JobNotFound.
+        """
+        newest = await self.events.last_id()
+        with named(job_id):
+            rows = await self.jobs.get(principal, job_id)
+        ended = rows.job.state in JOB_FINAL
+        resumed = last_id is not None and last_id <= newest
+        if resumed and last_id is not None:
+            left = await self.events.after(last_id, job_id=job_id, limit=1)
+            if ended and not left:
+                return None
+            return self._stream(Watcher(principal, job_id), last_id, [])
+        return self._stream(Watcher(principal, job_id), newest, [_state(rows, newest)])
+
+    async def _stream(
+        self, watcher: Watcher, last_id: int, first: list[Message]
+    ) -> AsyncIterator[Message]:
+        async with self.feed.watch(watcher):
+            yield Message(data={"type": "connected", "timestamp": _now()})
+            for message in first:
+                yield message
+                if message.kind in ENDING:
+                    return
+            while not self.feed.closed:
+                watcher.woken.clear()
+                async for message in self._news(watcher, last_id):
+                    last_id = message.id or last_id
+                    yield message
+                    if watcher.job_id is not None and message.kind in ENDING:
+                        return
+                if not await self._woken(watcher):
+                    yield Message(data=_heartbeat())
+
+    async def _news(self, watcher: Watcher, last_id: int) -> AsyncIterator[Message]:
+        """Events first: progress that is older than an ending is not told after it."""
+        caller = watcher.principal
+        while True:
+            new = await self.events.after(
+                last_id,
+                owner_id=None if caller.sees_all else caller.user_id,
+                group_ids=caller.group_ids,
+                job_id=watcher.job_id,
+                limit=BATCH,
+            )
+            for event in new:
+                watcher.progress.pop(event.job_id, None)
+                yield _told(event)
+            if len(new) < BATCH:
+                break
+            last_id = new[-1].id
+        progress, watcher.progress = watcher.progress, {}
+        for data in progress.values():
+            yield Message(kind=EventKind.UPDATE, data={**data, "timestamp": _now()})
+
+    async def _woken(self, watcher: Watcher) -> bool:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(watcher.woken.wait(), self.heartbeat_seconds)
+        return watcher.woken.is_set()
+
+    @use_case("job.logs")
+    async def logs(self, principal: Principal, job_id: str, after: int, limit: int) -> Logs:
+        """Up to `limit` lines after the event `after`. Raises: JobNotFound."""
+        with named(job_id):
+            await self.jobs.get(principal, job_id)
+        lines: list[Event] = []
+        while len(lines) < limit:
+            new = await self.events.after(after, job_id=job_id, limit=BATCH)
+            for event in new:
+                after = event.id
+                if event.kind is EventKind.LOG:
+                    lines.append(event)
+                if len(lines) == limit:
+                    break
+            if len(new) < BATCH:
+                break
+        return Logs(events=tuple(lines), last_id=after)
+
+
+def _state(rows: JobRows, newest: int) -> Message:
+    kind = FINAL_KINDS.get(rows.job.state, EventKind.UPDATE)
+    data = {**state_data(rows), "timestamp": _time(rows.job.updated_at)}
+    return Message(kind=kind, id=newest, data=with_ending(kind, data))
+
+
+def _told(event: Event) -> Message:
+    data = {**event.data, "timestamp": _time(event.created_at)}
+    return Message(kind=event.kind, id=event.id, data=with_ending(event.kind, data))
+
+
+def with_ending(kind: EventKind, data: Mapping[str, Any]) -> dict[str, Any]:
+    """What existing clients read at the end of a job, beside its state."""
+    if kind is EventKind.COMPLETE:
+        return {**data, "completion_time": data.get("completed_at")}
+    if kind is EventKind.ERROR:
+        errors = [run["error"] for run in data.get("runs", ()) if run.get("error")]
+        return {**data, "error_code": errors[0]["code"] if errors else None}
+    return dict(data)
+
+
+def _now() -> str:
+    return _time(datetime.now(UTC))
+
+
+def _time(instant: datetime) -> str:
+    return instant.isoformat().replace("+00:00", "Z")
+
+
+def _heartbeat() -> dict[str, str]:
+    return {"type": "heartbeat", "timestamp": _now(), "message": "Server is alive"}

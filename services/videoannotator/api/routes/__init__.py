@@ -1,0 +1,1 @@
+"""REST: thin faces on the use cases. A module per concept."""

@@ -1,0 +1,142 @@
+"""/api/v1/jobs: submit, look, list, cancel, delete."""
+
+import uuid
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.responses import JSONResponse, Response
+
+from videoannotator.api.operations.submission import Request as Submission
+from videoannotator.api.routes.listing import Wanted
+from videoannotator.api.routes.requests import Base, Caller, Use, now, tagged
+from videoannotator.api.schemas import JobBody, JobListBody, job_body, list_body
+from videoannotator.api.uploads import Destination, File, Form, read_form
+from videoannotator.blobs import keys
+from videoannotator.blobs.interface import BlobStore
+from videoannotator.domain.errors import InvalidRequest
+from videoannotator.telemetry.metrics import UPLOAD_BYTES
+
+router = APIRouter(prefix="/api/v1/jobs", tags=["jobs"])
+
+FORM = {
+    "type": "object",
+    "properties": {
+        "video": {"type": "string", "format": "binary", "description": "The video file."},
+        "video_id": {"type": "string", "description": "A stored video, instead of `video`."},
+        "config": {
+            "type": "string",
+            "description": 'JSON object: {"<pipeline>": {"<parameter>": <value>}}.',
+        },
+        "selected_pipelines": {
+            "type": "string",
+            "description": "Names with commas between, or a JSON list. Default: all available.",
+        },
+        "priority": {"type": "integer", "minimum": -100, "maximum": 100, "default": 0},
+    },
+}
+SUBMIT: dict[str, Any] = {
+    "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": FORM}}},
+    "parameters": [
+        {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "schema": {"type": "string", "maxLength": 255},
+            "description": "The same key and request give the same job.",
+        }
+    ],
+}
+
+
+@router.post("", status_code=201, response_model=JobBody, openapi_extra=SUBMIT)
+async def submit(request: Request, use: Use, caller: Caller, base: Base) -> Response:
+    """Submits a video, or a stored one, for annotation."""
+    # The body is read here and nowhere before: whoever may not send it is told at once.
+    await use.jobs.admit(caller, _announced(request))
+    blobs: BlobStore = request.app.state.blobs
+    key = keys.incoming(uuid.uuid4().hex)
+    try:
+        form = await read_form(
+            request.headers.get("content-type", ""),
+            request.stream(),
+            Destination(
+                field="video", key=key, blobs=blobs, max_bytes=use.jobs.limits.max_upload_bytes
+            ),
+        )
+        rows = await use.jobs.submit(caller, _fields(request, form), _video(form))
+    finally:
+        await blobs.delete_prefix(key)  # moved by now, unless something went wrong
+    body = job_body(rows, now(), base=base, artifacts=())
+    return JSONResponse(
+        body.model_dump(mode="json"), 201, headers={"Location": f"{base}/api/v1/jobs/{body.id}"}
+    )
+
+
+def _announced(request: Request) -> int:
+    length = request.headers.get("content-length", "")
+    return int(length) if length.isdecimal() else 0
+
+
+def _fields(request: Request, form: Form) -> Submission:
+    return Submission(
+        config=form.fields.get("config", ""),
+        selected_pipelines=form.fields.get("selected_pipelines", ""),
+        priority=form.fields.get("priority", ""),
+        idempotency_key=request.headers.get("idempotency-key"),
+    )
+
+
+def _video(form: Form) -> File | str:
+    video_id = form.fields.get("video_id", "")
+    if form.file and video_id:
+        raise InvalidRequest("Send either 'video' or 'video_id'.", field="video")
+    if form.file is None and not video_id:
+        missing = {"type": "missing", "loc": ("body", "video"), "msg": "Field required"}
+        raise RequestValidationError([missing])
+    if form.file is None:
+        return video_id
+    UPLOAD_BYTES.inc(form.file.stored.size_bytes)
+    return form.file
+
+
+@router.get("", response_model=JobListBody)
+async def list_jobs(
+    request: Request,
+    use: Use,
+    caller: Caller,
+    base: Base,
+    which: Annotated[Wanted, Query()],
+) -> Response:
+    """Lists jobs, newest first."""
+    if which.status_filter and which.state() is None:
+        empty = JobListBody(jobs=[], total=0, page=which.page, per_page=which.per_page)
+        return tagged(request, empty)
+    page = await use.jobs.list(caller, which.filter(), which.page, which.per_page)
+    return tagged(request, list_body(page, _whole_second(), base=base))
+
+
+@router.get("/{job_id}", response_model=JobBody)
+async def get_job(request: Request, job_id: str, use: Use, caller: Caller, base: Base) -> Response:
+    """Shows a job."""
+    rows = await use.jobs.get(caller, job_id)
+    artifacts = await use.jobs.artifacts(caller, job_id)
+    return tagged(request, job_body(rows, _whole_second(), base=base, artifacts=artifacts))
+
+
+@router.post("/{job_id}/cancel", response_model=JobBody)
+async def cancel_job(job_id: str, use: Use, caller: Caller, base: Base) -> JobBody:
+    """Cancels a job. Asking again changes nothing."""
+    rows = await use.jobs.cancel(caller, job_id)
+    return job_body(rows, now(), base=base, artifacts=await use.jobs.artifacts(caller, job_id))
+
+
+@router.delete("/{job_id}", status_code=204)
+async def delete_job(job_id: str, use: Use, caller: Caller) -> None:
+    """Deletes a job with its results, and its video when no other job uses it."""
+    await use.jobs.delete(caller, job_id)
+
+
+def _whole_second() -> datetime:
+    # GPU seconds of a living worker grow with the clock; an ETag shall hold for a moment.
+    return now().replace(microsecond=0)

@@ -1,0 +1,65 @@
+"""What routes take from a request, and how they answer it."""
+
+import hashlib
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import Depends, Request
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from videoannotator.api.auth import principal_of
+from videoannotator.api.operations.assembly import Operations
+from videoannotator.domain.access import Principal
+
+
+def _operations(request: Request) -> Operations:
+    operations: Operations = request.app.state.operations
+    return operations
+
+
+def _caller(request: Request) -> Principal:
+    return principal_of(request.state)
+
+
+def _stranger(request: Request) -> Principal | None:
+    principal: Principal | None = getattr(request.state, "principal", None)
+    return principal
+
+
+def _base(request: Request) -> str:
+    return str(request.scope.get("root_path", "")).rstrip("/")
+
+
+Use = Annotated[Operations, Depends(_operations)]
+Caller = Annotated[Principal, Depends(_caller)]
+Anybody = Annotated[Principal | None, Depends(_stranger)]
+Base = Annotated[str, Depends(_base)]  #: the root path, before every address in a body
+
+
+def asks_for_head(request: Request) -> bool:
+    """A HEAD request: the route need not make a body."""
+    return bool(getattr(request.state, "head", False))
+
+
+def now() -> datetime:
+    """The time, for figures that grow while they are looked at."""
+    return datetime.now(UTC)
+
+
+def tagged(request: Request, body: BaseModel) -> Response:
+    """`body` with an ETag; 304 when the caller has it already."""
+    content = body.model_dump_json().encode()
+    tag = f'W/"{hashlib.sha256(content).hexdigest()[:32]}"'
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
+    if matches(request.headers.get("if-none-match"), tag):
+        return Response(status_code=304, headers=headers)
+    return Response(content, media_type="application/json", headers=headers)
+
+
+def matches(if_none_match: str | None, tag: str) -> bool:
+    """Whether If-None-Match names this ETag, weak or strong (RFC 9110, 13.1.2)."""
+    if if_none_match is None:
+        return False
+    tags = [each.strip().removeprefix("W/") for each in if_none_match.split(",")]
+    return "*" in tags or tag.removeprefix("W/") in tags

@@ -1,0 +1,312 @@
+"""Jobs, results and pipelines as JSON: every field of the public server, and ours beside them."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, PlainSerializer
+
+from videoannotator.api.operations.jobs import Page
+from videoannotator.api.operations.results import Results
+from videoannotator.domain.jobs import Artifact, JobState, Run, RunState, Worker
+from videoannotator.formats.names import public_name
+from videoannotator.store.rows import JobRows
+
+
+def rfc3339(instant: datetime) -> str:
+    """A time in UTC with a Z, as 2026-01-31T12:00:00.123456Z."""
+    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+Instant = Annotated[datetime, PlainSerializer(rfc3339, return_type=str)]
+
+
+class FailureBody(BaseModel):
+    """Why a run failed."""
+
+    code: str
+    message: str
+    hint: str
+    log_tail: list[str]
+
+
+class FileBody(BaseModel):
+    """A result file."""
+
+    name: str
+    public_name: str
+    role: str
+    media_type: str
+    size_bytes: int
+    sha256: str
+    download_url: str
+
+
+class RunBody(BaseModel):
+    """One pipeline of a job."""
+
+    id: str
+    pipeline: str
+    status: RunState
+    attempt: int
+    progress: float
+    stage: str
+    rate: float
+    eta_seconds: float | None
+    queue_position: int | None
+    waiting_reason: str | None
+    parameters: dict[str, Any]
+    ignored_parameters: dict[str, str]
+    summary: dict[str, int]
+    started_at: Instant | None
+    finished_at: Instant | None
+    error: FailureBody | None
+    artifacts: list[FileBody] | None  # None in lists of jobs
+    gpu_seconds: float
+
+
+class JobBody(BaseModel):
+    """A job."""
+
+    id: str
+    status: JobState
+    video_id: str
+    video_path: str  # the name: where the bytes are is nobody's business
+    video_filename: str
+    video_size_bytes: int
+    video_duration_seconds: int | None  # None until a worker has opened the video
+    video_sha256: str
+    config: dict[str, Any]
+    selected_pipelines: list[str]
+    created_at: Instant
+    updated_at: Instant
+    started_at: Instant | None
+    completed_at: Instant | None
+    cancelled_at: Instant | None
+    error_message: str | None
+    result_path: str | None
+    storage_path: str | None
+    queue_position: int | None
+    waiting_reason: str | None
+    progress: float
+    eta_seconds: float | None
+    runs: list[RunBody]
+    owner: str
+    priority: int
+    batch_id: str | None = None
+    estimated_cost: float | None = None
+    actual_cost: float | None = None
+    retry_count: int
+
+
+class JobListBody(BaseModel):
+    """One page of jobs."""
+
+    jobs: list[JobBody]
+    total: int
+    page: int
+    per_page: int
+
+
+class PipelineResultBody(BaseModel):
+    """What one pipeline gave."""
+
+    pipeline_name: str
+    status: str
+    start_time: Instant | None
+    end_time: Instant | None
+    processing_time: float | None
+    annotation_count: int | None
+    output_file: str | None
+    download_url: str | None
+    error_message: str | None
+    summary: dict[str, int]
+    files: list[FileBody]
+
+
+class ResultsBody(BaseModel):
+    """What a job gave."""
+
+    job_id: str
+    status: JobState
+    pipeline_results: dict[str, PipelineResultBody]
+    created_at: Instant
+    completed_at: Instant | None
+    result_path: str | None
+    error_message: str | None
+
+
+#: The public server's words for what a pipeline of a job is doing.
+RESULT_STATUS: Mapping[RunState, str] = {
+    RunState.PENDING: "pending",
+    RunState.STARTING: "running",
+    RunState.RUNNING: "running",
+    RunState.CANCELLING: "cancelling",
+    RunState.SUCCEEDED: "completed",
+    RunState.FAILED: "failed",
+    RunState.CANCELLED: "cancelled",
+}
+
+
+def job_body(
+    rows: JobRows,
+    now: datetime,
+    *,
+    base: str,
+    artifacts: Iterable[Artifact] | None = None,
+) -> JobBody:
+    """A job as JSON. `base` is the root path, `now` ends the GPU seconds of a living worker."""
+    job, video = rows.job, rows.video
+    waiting = [run for run in rows.runs if run.state is RunState.PENDING]
+    files = None if artifacts is None else tuple(artifacts)
+    runs = [run_body(rows, run, now, base=base, artifacts=files) for run in rows.runs]
+    return JobBody(
+        id=job.id,
+        status=job.state,
+        video_id=video.id,
+        video_path=video.display_name,
+        video_filename=video.display_name,
+        video_size_bytes=video.size_bytes,
+        video_duration_seconds=video.probe and int(video.probe.duration_seconds),
+        video_sha256=video.sha256,
+        config=dict(job.config),
+        selected_pipelines=[run.pipeline for run in rows.runs],
+        created_at=job.created_at,
+        updated_at=job.updated_at,
+        started_at=job.started_at,
+        completed_at=job.completed_at,
+        cancelled_at=job.cancelled_at,
+        error_message=job.error_message,
+        result_path=None,
+        storage_path=None,
+        queue_position=min(
+            (run.queue_position for run in waiting if run.queue_position), default=None
+        ),
+        waiting_reason=next((run.waiting_reason for run in waiting if run.waiting_reason), None),
+        progress=sum(run.progress for run in runs) / max(len(runs), 1),
+        eta_seconds=_eta(rows.runs),
+        runs=runs,
+        owner=job.owner_id,
+        priority=job.priority,
+        retry_count=sum(max(run.attempt - 1, 0) for run in runs),
+    )
+
+
+def run_body(
+    rows: JobRows, run: Run, now: datetime, *, base: str, artifacts: tuple[Artifact, ...] | None
+) -> RunBody:
+    """One pipeline of a job as JSON."""
+    own = None if artifacts is None else [each for each in artifacts if each.run_id == run.id]
+    waits = run.state is RunState.PENDING
+    return RunBody(
+        id=run.id,
+        pipeline=run.pipeline,
+        status=run.state,
+        attempt=max((each.number for each in rows.attempts if each.run_id == run.id), default=0),
+        progress=_share(run),
+        stage=run.progress.stage,
+        rate=run.progress.rate,
+        eta_seconds=_eta([run]),
+        queue_position=run.queue_position if waits else None,
+        waiting_reason=run.waiting_reason or None if waits else None,
+        parameters=dict(run.parameters),
+        ignored_parameters=dict(run.ignored_parameters),
+        summary=dict(run.summary),
+        started_at=run.started_at,
+        finished_at=run.finished_at,
+        error=_failure(run),
+        artifacts=None if own is None else [file_body(rows, each, base=base) for each in own],
+        gpu_seconds=sum(_gpu_seconds(each, now) for each in rows.workers if each.run_id == run.id),
+    )
+
+
+def _failure(run: Run) -> FailureBody | None:
+    if run.failure is None:
+        return None
+    return FailureBody(
+        code=run.failure.code,
+        message=run.failure.message,
+        hint=run.failure.advice,
+        log_tail=list(run.failure.log_tail),
+    )
+
+
+def _share(run: Run) -> float:
+    return 1.0 if run.state is RunState.SUCCEEDED else run.progress.fraction
+
+
+def _eta(runs: Iterable[Run]) -> float | None:
+    """Seconds until the last of those that run, None when nobody can tell."""
+    going = [run.progress.eta_seconds for run in runs if run.state is RunState.RUNNING]
+    return max((eta for eta in going if eta is not None), default=None)
+
+
+def _gpu_seconds(worker: Worker, now: datetime) -> float:
+    until = worker.gone_at or now
+    return worker.resources.gpus * max((until - worker.created_at).total_seconds(), 0.0)
+
+
+def file_body(rows: JobRows, artifact: Artifact, *, base: str) -> FileBody:
+    """A result file as JSON."""
+    return FileBody(
+        name=artifact.name,
+        public_name=public_name(artifact.public_name, rows.video.display_name),
+        role=artifact.role,
+        media_type=artifact.media_type,
+        size_bytes=artifact.size_bytes,
+        sha256=artifact.sha256,
+        download_url=f"{_files_url(rows, artifact.pipeline, base)}?file={artifact.name}",
+    )
+
+
+def _files_url(rows: JobRows, pipeline: str, base: str) -> str:
+    return f"{base}/api/v1/jobs/{rows.job.id}/results/files/{pipeline}"
+
+
+def list_body(page: Page, now: datetime, *, base: str) -> JobListBody:
+    """A page of jobs as JSON."""
+    return JobListBody(
+        jobs=[job_body(rows, now, base=base) for rows in page.jobs],
+        total=page.total,
+        page=page.page,
+        per_page=page.per_page,
+    )
+
+
+def results_body(results: Results, *, base: str) -> ResultsBody:
+    """Results as JSON."""
+    job = results.rows.job
+    return ResultsBody(
+        job_id=job.id,
+        status=job.state,
+        pipeline_results={
+            run.pipeline: _pipeline_result(results, run, base=base) for run in results.rows.runs
+        },
+        created_at=job.created_at,
+        completed_at=job.completed_at,
+        result_path=None,
+        error_message=job.error_message,
+    )
+
+
+def _pipeline_result(results: Results, run: Run, *, base: str) -> PipelineResultBody:
+    files = [file_body(results.rows, each, base=base) for each in results.of(run.pipeline)]
+    return PipelineResultBody(
+        pipeline_name=run.pipeline,
+        status=RESULT_STATUS[run.state],
+        start_time=run.started_at,
+        end_time=run.finished_at,
+        processing_time=_seconds(run),
+        annotation_count=next(iter(run.summary.values()), None),
+        output_file=files[0].public_name if files else None,
+        download_url=_files_url(results.rows, run.pipeline, base) if files else None,
+        error_message=run.failure.message if run.failure else None,
+        summary=dict(run.summary),
+        files=files,
+    )
+
+
+def _seconds(run: Run) -> float | None:
+    if run.started_at is None or run.finished_at is None:
+        return None
+    return (run.finished_at - run.started_at).total_seconds()
