@@ -16,7 +16,7 @@ SERVES = """
 import os, socket, time
 listener = socket.socket(socket.AF_UNIX)
 listener.bind(os.environ["VIDEOANNOTATOR_WORKER_LISTEN"].removeprefix("unix:"))
-time.sleep(600)
+time.sleep(120)
 """
 
 

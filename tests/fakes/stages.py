@@ -25,8 +25,8 @@ BROKEN_VIDEO = Failure(code=Code.MEDIA_ERROR, message="Broken at 3 s.", position
 #: $1 is the journal: a line for each process that ever began.
 WRITES = 'echo "$VIDEOANNOTATOR_WORKER_ID" >> "$1"; '
 PROGRAMS = {
-    "obedient": WRITES + "exec sleep 600",
-    "stubborn": "trap '' TERM; " + WRITES + "while :; do sleep 600; done",
+    "obedient": WRITES + "exec sleep 120",
+    "stubborn": "trap '' TERM; " + WRITES + "sleep 120",
     "failing": WRITES
     + """printf '{"code": "MEDIA_ERROR", "message": "Broken at 3 s.", "position_seconds": 3.0}' \
         > "$VIDEOANNOTATOR_WORKER_TERMINATION_FILE"; echo one; echo two; echo three; exit 65""",

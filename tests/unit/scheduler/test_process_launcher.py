@@ -30,10 +30,10 @@ from videoannotator.scheduler.launchers.process import ProcessLauncher
 HAS_CHILD = """
 import signal, subprocess, sys, time
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-child = subprocess.Popen(["/bin/sh", "-c", "trap '' TERM; while :; do sleep 600; done"])
+child = subprocess.Popen(["/bin/sh", "-c", "trap '' TERM; sleep 120"])
 print(child.pid, file=open(sys.argv[1] + ".part", "w"), flush=True)
 import os; os.rename(sys.argv[1] + ".part", sys.argv[1])
-time.sleep(600)
+time.sleep(120)
 """
 #: A forked child keeps the lock; the worker itself ends at once.
 LEAVES_LOCK = """
@@ -41,7 +41,7 @@ import os, sys, time
 if os.fork() == 0:
     print(os.getpid(), file=open(sys.argv[1] + ".part", "w"), flush=True)
     os.rename(sys.argv[1] + ".part", sys.argv[1])
-    time.sleep(600)
+    time.sleep(120)
 while not os.path.exists(sys.argv[1]):
     time.sleep(0.01)
 """
@@ -159,7 +159,7 @@ async def test_terminate_alone_kills_a_child_that_keeps_the_lock(stage: ProcessS
 
 
 async def test_a_worker_that_let_go_of_its_lock_is_ended(stage: ProcessStage) -> None:
-    program = "import os, sys, time; time.sleep(0.2); os.closerange(3, 64); time.sleep(600)"
+    program = "import os, sys, time; time.sleep(0.2); os.closerange(3, 64); time.sleep(120)"
     worker = stage.running(python(program))
     await stage.launcher.create(worker)
     assert (await look(stage.launcher, worker)).sight is Sight.ALIVE

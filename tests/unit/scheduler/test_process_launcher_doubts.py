@@ -25,7 +25,7 @@ async def stage(tmp_path: Path) -> AsyncIterator[ProcessStage]:
 @pytest.fixture
 def innocent() -> Iterator[int]:
     """The leader of a session that is none of ours."""
-    child = subprocess.Popen(["sleep", "600"], start_new_session=True)
+    child = subprocess.Popen(["sleep", "120"], start_new_session=True)
     yield child.pid
     child.kill()
     child.wait()
@@ -34,7 +34,7 @@ def innocent() -> Iterator[int]:
 @pytest.fixture
 def leaderless() -> Iterator[int]:
     """A session whose leader has ended; one process is left in it."""
-    leader = subprocess.Popen(["/bin/sh", "-c", "sleep 600 & exit 0"], start_new_session=True)
+    leader = subprocess.Popen(["/bin/sh", "-c", "sleep 120 & exit 0"], start_new_session=True)
     leader.wait()
     yield leader.pid
     for pid in left_in(leader.pid):
