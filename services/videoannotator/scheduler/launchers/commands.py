@@ -74,7 +74,9 @@ def _arguments(worker: Worker) -> Sequence[str]:
     return found
 
 
-def _texts(environment: Mapping[str, str]) -> dict[str, str]:
+def _texts(environment: object) -> dict[str, str]:
+    if not isinstance(environment, Mapping):
+        raise InvalidRequest("The worker's environment is not a table.", hint=NOT_STARTABLE)
     for name, value in environment.items():
         if not isinstance(value, str) or "\0" in name + value or "=" in name or not name:
             raise InvalidRequest("The worker's environment is not text.", hint=NOT_STARTABLE)
