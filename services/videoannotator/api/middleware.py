@@ -11,9 +11,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from videoannotator.api.auth import route_path
 from videoannotator.telemetry import bound, log
+from videoannotator.telemetry.metrics import HTTP_REQUEST_SECONDS, HTTP_REQUESTS
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 UPLOADS = frozenset({("POST", "/api/v1/jobs")})  #: these limit their own bodies
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 QUIET = frozenset({"/livez", "/readyz", "/metrics", "/health"})  #: asked for all the time
 
 
@@ -65,11 +67,14 @@ def _request_id(given: str) -> str:
 def _log_access(scope: Scope, status: int, seconds: float) -> None:
     # The route's pattern, never the query: it may hold a ticket.
     route = getattr(scope.get("route"), "path", None) or "unknown"
+    method = scope["method"] if scope["method"] in METHODS else "other"
+    HTTP_REQUESTS.labels(route, method, str(status)).inc()
+    HTTP_REQUEST_SECONDS.labels(route, method).observe(seconds)
     if route in QUIET and status < 400:
         return
     milliseconds = round(seconds * 1000, 1)
     log.info(
-        "request", method=scope["method"], route=route, status=status, milliseconds=milliseconds
+        "request", method=method, route=route, status=status, milliseconds=milliseconds
     )
 
 
