@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from videoannotator.domain.errors import WorkerUnreachable
+from videoannotator.rpc.channel import KEEPALIVE, Keepalive
 from videoannotator.rpc.tokens import sha256_hex, worker_token
 from videoannotator.rpc.work import Assignment
 from videoannotator.rpc.worker import WorkerClient
@@ -35,9 +36,9 @@ class StartedWorker:
     termination: Path
     clients: list[WorkerClient] = field(default_factory=list)
 
-    def client(self, token: str = TOKEN) -> WorkerClient:
+    def client(self, token: str = TOKEN, keepalive: Keepalive = KEEPALIVE) -> WorkerClient:
         """A new channel to it; closed with the worker."""
-        client = WorkerClient(f"unix:{self.socket}", token)
+        client = WorkerClient(f"unix:{self.socket}", token, keepalive)
         self.clients.append(client)
         return client
 
