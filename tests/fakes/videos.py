@@ -32,6 +32,7 @@ class Sound:
     start_seconds: float = 0.0  #: when its first sample is heard
     bursts: tuple[tuple[float, float], ...] = ((0.5, 0.1), (1.5, 0.1))  #: (begin, length) in it
     gap: tuple[float, float] | None = None  #: from this second of it on, all is later by so much
+    drift: float = 0.0  #: by which share its time stamps run slow
     level: float = 0.7
 
     def samples(self) -> NDArray[np.float32]:
@@ -120,19 +121,25 @@ def write_clip(path: Path, **pictures: object) -> Path:
 
 
 def truncated(path: Path, keep: float) -> Path:
-    """Cuts the file off after this share of its bytes."""
+    """Cuts the file off after this share of its media data."""
     whole = path.read_bytes()
-    path.write_bytes(whole[: int(len(whole) * keep)])
+    path.write_bytes(whole[: _place(whole, keep)])
     return path
 
 
 def zeroed(path: Path, begin: float, end: float) -> Path:
-    """Overwrites the bytes between two shares of the file with zeros."""
+    """Overwrites the bytes between two shares of the media data with zeros."""
     data = bytearray(path.read_bytes())
-    first, last = int(len(data) * begin), int(len(data) * end)
+    first, last = _place(data, begin), _place(data, end)
     data[first:last] = bytes(last - first)
     path.write_bytes(bytes(data))
     return path
+
+
+def _place(data: bytes | bytearray, share: float) -> int:
+    """Where a share of the media data ends; the header of an MP4 is not counted."""
+    start = data.find(b"mdat") + 4 if data[4:8] == b"ftyp" else 0
+    return start + int((len(data) - start) * share)
 
 
 def claiming(path: Path, seconds: float) -> Path:
@@ -232,6 +239,7 @@ def _coded_sound(container: av.container.OutputContainer, plan: Sound) -> list[P
         )
         late = plan.gap[1] if plan.gap and first / plan.sample_rate >= plan.gap[0] else 0.0
         frame.sample_rate, frame.time_base = plan.sample_rate, Fraction(1, plan.sample_rate)
-        frame.pts = first + round((plan.start_seconds + late) * plan.sample_rate)
+        late += plan.start_seconds + plan.drift * first / plan.sample_rate
+        frame.pts = first + round(late * plan.sample_rate)
         packets += stream.encode(frame)
     return packets + stream.encode(None)

@@ -22,6 +22,7 @@ from av.stream import Discard, Disposition, Stream
 from av.video.stream import VideoStream
 
 from videoannotator.domain.errors import BlobNotFound, MediaError, StorageDenied
+from videoannotator.media.complaint import complaint
 
 # Demuxers that read one file and nothing else. Playlists (hls, dash, concat, sdp, image2) would
 # open what they name.
@@ -155,7 +156,7 @@ def _opened(path: Path) -> InputContainer:
             f"file:{path.absolute()}", container_options=options, metadata_errors="replace"
         )
     except UNREADABLE as error:
-        raise MediaError(f"The file is no video that can be read: {reason(error)}.") from error
+        raise MediaError(complaint(path, reason(error))) from error
 
 
 def _check_plain_file(path: Path) -> None:
