@@ -1,5 +1,6 @@
 """The folders of local workers: logs, sockets, tombstones, and storage that fails."""
 
+import errno
 import os
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -11,11 +12,21 @@ from tests.fakes.processes import (
     SERVES,
     end,
     python,
+    runs,
     started,
     until_seen,
 )
 from tests.fakes.stages import ProcessStage, look, stopping, until
-from videoannotator.domain.errors import InvalidRequest, InvalidSetting, StorageDenied, StorageError
+from videoannotator.domain.errors import (
+    InvalidRequest,
+    InvalidSetting,
+    StorageDenied,
+    StorageError,
+    StorageFull,
+    Unavailable,
+)
+from videoannotator.scheduler.launchers import process
+from videoannotator.scheduler.launchers.folders import WorkerFolder
 from videoannotator.scheduler.launchers.interface import Sight
 from videoannotator.scheduler.launchers.process import ProcessLauncher
 
@@ -118,3 +129,63 @@ async def test_a_folder_that_may_not_be_written_is_our_error(stage: ProcessStage
 
     with pytest.raises(StorageDenied):
         await stage.launcher.create(stage.worker("quick"))
+
+
+async def test_a_start_that_the_system_refuses_may_be_repeated(stage: ProcessStage) -> None:
+    too_long = stage.running(["/bin/echo", "x" * 4_000_000])
+    mended = stage.running(["/bin/echo", "x"], worker_id=too_long.id)
+
+    with pytest.raises(InvalidRequest, match="too long"):
+        await stage.launcher.create(too_long)
+
+    assert (await look(stage.launcher, too_long)).sight is Sight.UNSEEN
+    await stage.launcher.create(mended)
+    await until_seen(stage.launcher, mended, Sight.GONE)
+
+
+async def test_a_create_waits_for_who_only_looks(
+    stage: ProcessStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "LOCK_PATIENCE_SECONDS", 0.05)
+    worker = stage.worker("quick")
+    folder = WorkerFolder(stage.files(worker))
+    folder.make()
+
+    with folder.lock(), pytest.raises(Unavailable):
+        await stage.launcher.create(worker)
+    await stage.launcher.create(worker)
+
+    await until_seen(stage.launcher, worker, Sight.GONE)
+    assert stage.starts(worker) == 1
+
+
+async def test_a_full_disk_keeps_no_worker_alive(
+    stage: ProcessStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker, pid = await started(stage, "stubborn")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(WorkerFolder, "_replace", full)
+    seen = await end(stage.launcher, worker)
+
+    assert seen.sight is Sight.GONE
+    assert not runs(pid)
+
+
+async def test_a_full_disk_is_told_and_starts_nothing(
+    stage: ProcessStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = stage.worker("quick")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(WorkerFolder, "_replace", full)
+        with pytest.raises(StorageFull):
+            await stage.launcher.create(worker)
+
+    assert (await look(stage.launcher, worker)).sight is Sight.UNSEEN
+    assert stage.starts(worker) == 0
