@@ -12,12 +12,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import Figure, imports, sampling
+from bench import Figure, imports, sampling, submitting
 from videoannotator import __version__
 
 PARTS: Mapping[str, Callable[[], list[Figure]]] = {
     "imports": imports.measure,
     "sampling": sampling.measure,
+    "submitting": submitting.measure,
 }
 REPORT = Path("bench.json")
 

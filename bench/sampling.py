@@ -12,10 +12,10 @@ import numpy as np
 from bench import CACHE, Figure
 from videoannotator.media.frames import sample_frames
 
-WIDTH, HEIGHT, FRAMES_PER_SECOND, SECONDS = 1920, 1080, 30, 60
+WIDTH, HEIGHT, FRAMES_PER_SECOND, SECONDS = 1920, 1080, 30, 20
 KEY_DISTANCES = (250, 30)  # frames
-SEEKING_SECONDS = 10  # the per-sample-seek loop is slow; it gets the beginning only
-TRIES = 3
+SEEKING_SECONDS = 4  # the per-sample-seek loop is slow; it gets the beginning only
+TRIES = 2
 
 
 def pictures() -> Iterator[np.ndarray]:
@@ -28,7 +28,7 @@ def pictures() -> Iterator[np.ndarray]:
 
 
 def clip(key_distance: int) -> Path:
-    """A 1080p30 H.264 video of a minute with key frames so far apart; made once."""
+    """A 1080p30 H.264 video with key frames so far apart; made once."""
     path = CACHE / f"1080p30-{SECONDS}s-key{key_distance}.mp4"
     if path.exists():
         return path
