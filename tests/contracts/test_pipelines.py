@@ -105,16 +105,20 @@ def test_a_broken_file_is_a_media_error(spec: PipelineSpec, sample: Path, tmp_pa
 
 @EVERY_PIPELINE
 def test_it_stops_at_whatever_checkpoint_it_is_told(
-    spec: PipelineSpec, sample: Path, tmp_path: Path
+    spec: PipelineSpec, sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # So little is read ahead that a reader left open would still be at work.
+    monkeypatch.setattr("videoannotator.media.frames.AHEAD_BYTES", 1)
+    monkeypatch.setattr("videoannotator.media.audio.AHEAD_BYTES", 1)
     calls = run(spec, context_for(sample, tmp_path / "whole")).context.checkpoints
     threads = threading.active_count()
 
     for number in {1, 2, 3, calls // 3, calls // 2, calls - 1, calls} - {0}:
         context = context_for(sample, tmp_path / str(number), stop_at=number)
-        with pytest.raises(Stopped):
+        with pytest.raises(Stopped) as kept:
             run(spec, context)
         assert context.checkpoints == number
+        assert kept.value.__traceback__ is not None  # keeps alive what the call left open
         # The reading thread ended too: nothing goes on behind a run that has stopped.
         assert threading.active_count() == threads
 

@@ -122,6 +122,11 @@ def read_manifest(content: bytes) -> Manifest:
     return manifest
 
 
+def json_schema() -> dict[str, Any]:
+    """JSON Schema (2020-12) of manifest.json."""
+    return _ADAPTER.json_schema(mode="serialization")
+
+
 def _check(manifest: Manifest) -> None:
     if manifest.schema != SCHEMA:
         raise ManifestInvalid(f"The manifest has schema '{manifest.schema}', not '{SCHEMA}'.")

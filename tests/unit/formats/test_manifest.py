@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from videoannotator.domain.errors import ManifestInvalid, StorageDenied, StorageError, StorageFull
@@ -17,6 +18,7 @@ from videoannotator.formats.manifest import (
     Manifest,
     describe_file,
     encode,
+    json_schema,
     read_manifest,
     storage_errors,
     write_manifest,
@@ -55,6 +57,10 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     assert read_manifest(content) == MANIFEST
     assert hashlib.sha256(content).hexdigest() == sha256
     assert [path.name for path in tmp_path.iterdir()] == [MANIFEST_NAME]
+
+
+def test_the_file_follows_the_schema() -> None:
+    jsonschema.validate(json.loads(encode(MANIFEST)), json_schema())
 
 
 def test_a_manifest_is_there_only_when_it_is_whole(

@@ -19,6 +19,7 @@ from tests.fakes.context import Ran, context_for, run
 from tests.fakes.videos import Clip, Pictures, Sound, picture_number, truncated, write_clip
 from videoannotator.domain.errors import MediaError
 from videoannotator.formats.scenes import JSON_SCHEMA
+from videoannotator.pipelines.scene_detection.pipeline import PICTURING
 from videoannotator.pipelines.scene_detection.spec import JSON_NAME, KEYFRAMES_NAME, SPEC
 
 CUTS = (30, 55, 90)
@@ -108,6 +109,21 @@ def test_cuts_are_those_that_scenedetect_finds_itself(edited: Path, tmp_path: Pa
     )
 
 
+def test_the_strength_of_a_cut_is_that_of_scenedetect(tmp_path: Path) -> None:
+    # Narrow enough that nobody scales it down, so the numbers are the same to the fourth place.
+    video = write_clip(tmp_path / "small.mp4", count=60, cuts=(30,))
+    manager = scenedetect.SceneManager(scenedetect.StatsManager())
+    manager.auto_downscale = False
+    manager.add_detector(scenedetect.ContentDetector(threshold=31))
+
+    manager.detect_scenes(scenedetect.open_video(str(video), backend="pyav"))
+
+    at = scenedetect.FrameTimecode(30, 30.0)
+    (expected,) = manager.stats_manager.get_metrics(at, ["content_val"])
+    _, second = scenes(video, tmp_path, detector="content")
+    assert second["score"] == pytest.approx(expected / 255, abs=0.002)
+
+
 def test_the_file_follows_its_schema_and_the_viewers_rules(edited: Path, tmp_path: Path) -> None:
     ran = annotated(edited, tmp_path)
     written = ran.json(JSON_NAME)
@@ -166,9 +182,20 @@ def test_the_least_change_is_a_parameter(edited: Path, tmp_path: Path) -> None:
     assert starts(edited, tmp_path, min_content=250) == [0]
 
 
-def test_the_window_is_a_parameter(edited: Path, tmp_path: Path) -> None:
-    # So wide that the other cuts are inside: against them no cut stands out.
-    assert starts(edited, tmp_path, window_frames=59, threshold=200, detector="adaptive") == [0]
+@pytest.mark.parametrize(("window_frames", "expected"), [(3, [0, 30, 35]), (6, [0])])
+def test_the_window_is_a_parameter(window_frames: int, expected: list[int], tmp_path: Path) -> None:
+    # Within six frames of each other, neither cut stands out against the other one.
+    video = drawn(tmp_path / "a.mp4", lambda number: grey({0: 60, 1: 160}[30 <= number < 35]))
+    wanted = {"threshold": 50, "detector": "adaptive", "min_scene_seconds": 0}
+
+    assert starts(video, tmp_path, window_frames=window_frames, **wanted) == expected
+
+
+def test_every_keyframe_taken_is_told(edited: Path, tmp_path: Path) -> None:
+    told = annotated(edited, tmp_path).context.told
+
+    taken = [position for stage, position in told if stage == PICTURING]
+    assert taken == pytest.approx([0.0, 15 / 30, 42 / 30, 72 / 30, 105 / 30], abs=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import faster_whisper.vad
 import numpy as np
 import pytest
 from faster_whisper.vad import VadOptions, get_speech_timestamps
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from videoannotator.pipelines.voice_activity.segmentation import (
@@ -48,6 +48,10 @@ def rules(options: VadOptions) -> Rules:
     longest=st.sampled_from([inf, 1.0, 2.5]),
     short_by=st.integers(1, WINDOW_SAMPLES - 1),
 )
+# Too long in the second of two pauses: the cut is there, and nothing has begun again behind it.
+@example([(0.99, 40), (0.0, 5), (0.99, 27), (0.0, 12), (0.99, 9)], 500, 0, 0, 2.5, 1)
+# Too long after a pause: the cut is at the pause, the next segment begins where speech did again.
+@example([(0.99, 40), (0.0, 6), (0.99, 60), (0.0, 20)], 500, 0, 30, 2.5, 1)
 def test_the_segments_are_those_of_faster_whisper(
     stretches: list[tuple[float, int]],
     silence_ms: int,

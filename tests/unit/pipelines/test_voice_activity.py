@@ -5,6 +5,7 @@ import io
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -17,6 +18,7 @@ import pytest
 
 from tests.fakes.context import Ran, context_for, run
 from tests.fakes.videos import Clip, Sound, truncated, write_clip
+from videoannotator.domain.errors import Stopped
 from videoannotator.formats.segments import JSON_SCHEMA
 from videoannotator.media.sample import SPEECH, SPEECH_SPANS
 from videoannotator.pipelines.voice_activity.pipeline import NO_SOUND
@@ -150,6 +152,23 @@ def test_a_truncated_recording_is_heard_up_to_the_damage(tmp_path: Path) -> None
 
     assert 1 <= len(segments(ran)) < 4
     assert "Damaged at 00:0" in ran.outcome.warnings[0]
+
+
+def test_a_stop_closes_the_file_that_is_being_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # So little is read ahead that most of the file is still to come.
+    monkeypatch.setattr("videoannotator.media.audio.AHEAD_BYTES", 1)
+    monkeypatch.setattr("videoannotator.pipelines.voice_activity.pipeline.BLOCK_SECONDS", 0.5)
+    context = context_for(spoken(tmp_path / "a.mkv"), tmp_path / "out", stop_at=6)
+    threads = threading.active_count()
+
+    with pytest.raises(Stopped) as kept:
+        run(SPEC, context)
+
+    # `kept` holds the frames of the stopped call, so nothing was closed by letting go of it.
+    assert kept.value.__traceback__ is not None
+    assert threading.active_count() == threads
 
 
 def test_the_provenance_names_model_libraries_and_sampling(tmp_path: Path) -> None:
