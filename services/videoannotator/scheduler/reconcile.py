@@ -268,9 +268,9 @@ def proved_gone(
         return False
     if seen.sight is Sight.GONE:
         return True
-    if seen.sight is Sight.UNSEEN:
-        return observed.leader_since < sent and worker.id not in observed.busy
-    if seen.sight is Sight.UNKNOWN:
+    if seen.sight is Sight.UNSEEN and observed.leader_since < sent:
+        return worker.id not in observed.busy
+    if seen.sight in (Sight.UNSEEN, Sight.UNKNOWN):
         return _ended_by_rule(worker, observed, policy, now)
     return False
 
