@@ -58,6 +58,9 @@ async def test_every_connection_is_set_up(database: Database, engine: str) -> No
 
     async with getattr(database, engine)() as connection:
         found = [await connection.scalar(text(f"PRAGMA {pragma}")) for pragma in pragmas]
+        raw = await connection.get_raw_connection()
+        assert raw.driver_connection is not None
+        assert raw.driver_connection.isolation_level is None  # autocommit: it never begins itself
 
     assert found == ["wal", 1, 1, int(engine == "reading")]
 
