@@ -23,8 +23,13 @@ def last_words(failure: Failure) -> bytes:
     whole = json.dumps(words, ensure_ascii=False).encode()
     if len(whole) <= MAX_BYTES:
         return whole
-    short = {"message": failure.message[:500], "hint": failure.advice[:300]}
-    return json.dumps(words | short | {"stage": failure.stage[:100]}).encode()
+    # 580 characters of at most 6 bytes each.
+    short = {
+        "message": failure.message[:300],
+        "hint": failure.advice[:200],
+        "stage": failure.stage[:80],
+    }
+    return json.dumps(words | short, ensure_ascii=False).encode()
 
 
 def write_last_words(path: Path, failure: Failure) -> None:
