@@ -122,7 +122,9 @@ def packets(recording: Recording, stream: Stream | None, damages: Damages) -> It
     while True:
         try:
             packet = next(source)
-        except StopIteration:
+        except (StopIteration, IndexError):
+            # PyAV stumbles over a stream that appeared while it was reading, but only at the end,
+            # when it has given the empty packets of the streams it knew.
             return
         except UNREADABLE as error:
             damages.note(latest, f"the file cannot be read further: {reason(error)}")
