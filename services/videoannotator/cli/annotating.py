@@ -80,7 +80,7 @@ def _followed(client: Client, shown: Board, outcomes: list[Outcome]) -> Iterator
     while open_ones:
         looked = [replace(each, job=client.job(each.job.id)) for each in open_ones]
         for each in looked:
-            shown.show(each.job)
+            shown.show(each.video.name, each.job)
             if each.job.ended:
                 yield _saved(client, each)
         open_ones = [each for each in looked if not each.job.ended]

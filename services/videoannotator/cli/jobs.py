@@ -167,7 +167,7 @@ def _watch(client: "Client", job_id: str, as_json: bool) -> None:
 
     with board() as shown:
         for job in client.watch(job_id):
-            write_json(job.raw) if as_json else shown.show(job)
+            write_json(job.raw) if as_json else shown.show(job.video_filename, job)
     if not as_json:
         _describe(job)
     raise typer.Exit(exit_code_of(job.status, tuple(run.status for run in job.runs)))

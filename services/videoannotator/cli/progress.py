@@ -17,8 +17,8 @@ STEP = 0.1  #: share of a run after which a plain line is written
 class Board(Protocol):
     """Shows how far jobs are."""
 
-    def show(self, job: Job) -> None:
-        """Shows a job as it is now."""
+    def show(self, name: str, job: Job) -> None:
+        """Shows the job of the video `name` as it is now."""
         ...
 
     def sent(self, name: str, sent_bytes: int, size_bytes: int) -> None:
@@ -49,13 +49,13 @@ class Lines:
         """Nothing is shown yet."""
         self._shown: dict[tuple[str, str], Run] = {}
 
-    def show(self, job: Job) -> None:
+    def show(self, name: str, job: Job) -> None:
         """Writes what is new in `job`."""
         for run in job.runs:
             key = (job.id, run.pipeline)
             if worth_telling(self._shown.get(key), run):
                 self._shown[key] = run
-                say(f"{job.video_filename}: {run.pipeline}: {state(run)}")
+                say(f"{name}: {run.pipeline}: {state(run)}")
 
     def sent(self, name: str, sent_bytes: int, size_bytes: int) -> None:
         """Writes nothing: the first line comes when the server has it."""
@@ -69,10 +69,10 @@ class Bars:
         self._progress = progress
         self._tasks: dict[tuple[str, str], TaskID] = {}
 
-    def show(self, job: Job) -> None:
+    def show(self, name: str, job: Job) -> None:
         """Moves the bars of `job`."""
         for run in job.runs:
-            label = f"{job.video_filename}  {run.pipeline}"
+            label = f"{name}  {run.pipeline}"
             share = 1.0 if run.status is RunState.SUCCEEDED else run.progress
             self._move((job.id, run.pipeline), label, share, state(run))
 
@@ -112,4 +112,4 @@ def state(run: Run) -> str:
 
 def found(run: Run) -> str:
     """What a run found: `12 scenes`."""
-    return ", ".join(f"{count} {name}" for name, count in run.summary.items())
+    return ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in run.summary.items())
