@@ -51,7 +51,7 @@ def test_a_truncated_video_is_read_up_to_its_end_and_says_so(
         picture_number(f.image) == pytest.approx(30 * f.timestamp_seconds, abs=0.1) for f in frames
     )
     assert reader.damage[-1].second == pytest.approx(end, abs=0.3)
-    assert "cut off" in reader.damage[-1].reason
+    assert "the file is cut off" in reader.damage[-1].reason
     assert probe(path).duration_seconds == pytest.approx(end, abs=0.5)
 
 
