@@ -54,7 +54,9 @@ def main(names: Sequence[str]) -> int:
         print(f"No such part: {unknown[0]}. There are: {', '.join(PARTS)}.", file=sys.stderr)
         return 2
     figures = {name: PARTS[name]() for name in names or PARTS}
-    Console().print(table(figures))
+    console = Console()
+    console.width = max(console.width, 130)
+    console.print(table(figures))
     REPORT.write_text(report(figures), encoding="utf-8")
     return 0
 

@@ -18,9 +18,9 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 FENCE = re.compile(r"^```(sh|console|bash|shell)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)")
 # What a shell does by itself, or what brings the repository here.
-SHELL_WORDS = frozenset({"cd", "export", "git"})
-# Requests that another test makes, as `file::test`.
-CHECKED_ELSEWHERE: dict[str, str] = {}
+SHELL_WORDS = frozenset({"cd", "export", "git", "ls"})
+# Its requests are sent to a real server by test_documented_requests.py.
+REQUESTS = "docs/guides/use-the-rest-interface.md"
 
 
 def commands(text: str) -> Iterator[str]:
@@ -74,14 +74,7 @@ def check_videoannotator(words: list[str]) -> None:
     assert CliRunner().invoke(app, [*path, "--help"]).exit_code == 0
 
 
-def check_elsewhere(command: str) -> None:
-    """Another test, which exists, sends this request."""
-    assert command in CHECKED_ELSEWHERE, "name the test that runs it in CHECKED_ELSEWHERE"
-    file, test = CHECKED_ELSEWHERE[command].split("::")
-    assert re.search(rf"def {test}\b", (ROOT / file).read_text(encoding="utf-8"))
-
-
-def check(command: str) -> None:
+def check(page: str, command: str) -> None:
     """Raises: AssertionError when the command would not work."""
     words = shlex.split(command, comments=True)
     while words and re.fullmatch(r"[A-Z_]+=.*", words[0]):
@@ -91,15 +84,15 @@ def check(command: str) -> None:
             check_make(words)
         case ["videoannotator" | ".venv/bin/videoannotator", *_]:
             check_videoannotator(words)
-        case [word, *_] if word in SHELL_WORDS:
-            pass
+        case ["curl", *_]:
+            assert page == REQUESTS, f"requests belong into {REQUESTS}, where a test sends them"
         case _:
-            check_elsewhere(command)
+            assert words[0] in SHELL_WORDS, "only make, videoannotator and curl"
 
 
 @pytest.mark.parametrize(("page", "command"), all_commands())
 def test_a_command_in_the_documentation_exists(page: str, command: str) -> None:
-    check(command)
+    check(page, command)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +109,7 @@ def test_a_command_in_the_documentation_exists(page: str, command: str) -> None:
 )
 def test_a_command_that_does_not_exist_is_found_out(command: str) -> None:
     with pytest.raises(AssertionError):
-        check(command)
+        check("README.md", command)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
