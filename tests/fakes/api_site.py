@@ -6,7 +6,7 @@ import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -165,9 +165,7 @@ class ApiSite:
         async with Schedule(self.database).transaction(leadership.epoch) as transaction:
             yield transaction
 
-    async def change(
-        self, job_id: str, changes: Callable[[JobRows, datetime], Changes]
-    ) -> None:
+    async def change(self, job_id: str, changes: Callable[[JobRows, datetime], Changes]) -> None:
         """Writes what `changes` makes of a job."""
         async with self.scheduling() as transaction:
             rows = await transaction.job(job_id)
@@ -238,9 +236,7 @@ def _succeeded(rows: JobRows, now: datetime, content: bytes) -> Changes:
         attempts=tuple(
             replace(each, over_at=now, outcome=AttemptOutcome.COMPLETED) for each in rows.attempts
         ),
-        workers=tuple(
-            replace(each, state=WorkerState.GONE, gone_at=now) for each in rows.workers
-        ),
+        workers=tuple(replace(each, state=WorkerState.GONE, gone_at=now) for each in rows.workers),
         artifacts=tuple(_artifact(run, content) for run in rows.runs),
         logs=tuple((run.id, "info", f"{run.pipeline} is done") for run in rows.runs),
     )
@@ -279,13 +275,17 @@ def migrated(folder: Path) -> Path:
     return path
 
 
+def _prepare(root: Path, empty: Path) -> None:
+    root.mkdir(exist_ok=True)
+    shutil.copy(empty, root / "videoannotator.db")
+
+
 @asynccontextmanager
 async def open_site(
     root: Path, empty: Path, *, required: bool = True, **api: Any
 ) -> AsyncIterator[ApiSite]:
     """A site below `root`; further arguments are settings of the api."""
-    root.mkdir(exist_ok=True)
-    shutil.copy(empty, root / "videoannotator.db")
+    await asyncio.to_thread(_prepare, root, empty)
     limits = {"uploads_per_minute": 0, **api}
     settings = Settings(
         storage={"root": root},  # type: ignore[arg-type]
@@ -304,5 +304,3 @@ async def open_site(
     finally:
         await asyncio.gather(*(client.aclose() for client in site.opened))
         await database.close()
-
-

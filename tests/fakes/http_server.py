@@ -23,7 +23,7 @@ async def served(app: ASGIApp) -> AsyncIterator[int]:
     )
     server = _Server(config)
     serving = asyncio.create_task(server.serve())
-    while not server.started:
+    while not server.started:  # noqa: ASYNC110 - the server tells nobody
         await asyncio.sleep(0.01)
     try:
         yield server.servers[0].sockets[0].getsockname()[1]

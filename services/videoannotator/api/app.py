@@ -74,7 +74,6 @@ def create_app(
     app = FastAPI(
         title="VideoAnnotator API",
         version=__version__,
-        root_path=settings.api.root_path,
         redirect_slashes=False,
         docs_url=None,  # the framework's pages load their scripts from a foreign server
         redoc_url=None,
@@ -101,7 +100,7 @@ def _surround(app: FastAPI, settings: Settings, access: Access) -> None:
         allow_headers=REQUEST_HEADERS,
         expose_headers=RESPONSE_HEADERS,
     )
-    app.add_middleware(Plain)
+    app.add_middleware(Plain, root_path=settings.api.root_path)
     app.add_middleware(RequestContext)
     if settings.api.trusted_proxies:
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=settings.api.trusted_proxies)

@@ -6,7 +6,7 @@ else. Progress is no event: it comes from the rows, at most once a second, witho
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -89,7 +89,6 @@ class Feed:
         for watcher in self._watchers:
             watcher.woken.set()
         if self._reading is not None:
-            self._reading.cancel()
             await asyncio.wait([self._reading])
 
     async def _read(self) -> None:
@@ -102,7 +101,8 @@ class Feed:
             except VideoAnnotatorError as error:
                 log.warning("feed_failed", reason=error.message)
             turn += 1
-            await asyncio.sleep(POLL_SECONDS)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._closed.wait(), POLL_SECONDS)
 
     async def _read_events(self) -> None:
         while new := await self._events.after(self._last_id, limit=BATCH):

@@ -34,12 +34,12 @@ class RequestContext:
         request_id = _request_id(Headers(scope=scope).get("x-request-id", ""))
         scope.setdefault("state", {})["request_id"] = request_id
         seen = _Seen(send, request_id)
-        began = time.monotonic()
+        method, began = scope["method"], time.monotonic()
         with bound(request_id=request_id):
             try:
                 await self._app(scope, receive, seen.send)
             finally:
-                _log_access(scope, seen.status, time.monotonic() - began)
+                _log_access(scope, method, seen.status, time.monotonic() - began)
 
 
 class _Seen:
@@ -64,18 +64,16 @@ def _request_id(given: str) -> str:
     return given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
 
 
-def _log_access(scope: Scope, status: int, seconds: float) -> None:
+def _log_access(scope: Scope, method: str, status: int, seconds: float) -> None:
     # The route's pattern, never the query: it may hold a ticket.
     route = getattr(scope.get("route"), "path", None) or "unknown"
-    method = scope["method"] if scope["method"] in METHODS else "other"
+    method = method if method in METHODS else "other"
     HTTP_REQUESTS.labels(route, method, str(status)).inc()
     HTTP_REQUEST_SECONDS.labels(route, method).observe(seconds)
     if route in QUIET and status < 400:
         return
     milliseconds = round(seconds * 1000, 1)
-    log.info(
-        "request", method=method, route=route, status=status, milliseconds=milliseconds
-    )
+    log.info("request", method=method, route=route, status=status, milliseconds=milliseconds)
 
 
 class BodyLimit:
@@ -125,16 +123,19 @@ def _announced(scope: Scope) -> int:
 class Plain:
     """Makes every request plain for the routes: no slash at the end of a path, GET for HEAD."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        """`app` is everything inside."""
+    def __init__(self, app: ASGIApp, root_path: str) -> None:
+        """`root_path` is where a proxy serves us; requests may come with it or without."""
         self._app = app
+        self._root_path = root_path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Never redirects: a redirected upload is sent twice, or not at all."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        scope = {**scope, "path": scope["path"].rstrip("/") or "/"}
+        # Changed in place: the access log outside looks for the route in this scope.
+        scope["root_path"] = self._root_path
+        scope["path"] = scope["path"].rstrip("/") or "/"
         if scope["method"] == "HEAD":
             scope["method"] = "GET"
             scope.setdefault("state", {})["head"] = True

@@ -125,8 +125,8 @@ class LeaderClient:
 
     async def close(self) -> None:
         """Ends what is under way."""
-        if self._waking is not None:
-            self._waking.cancel()
+        self._again = False
+        if self._waking is not None:  # it ends within its deadline
             await asyncio.wait([self._waking])
         await self._hang_up()
 

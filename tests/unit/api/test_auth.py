@@ -36,9 +36,7 @@ HEAD = (
 
 
 def routes() -> list[APIRoute]:
-    return [
-        route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)
-    ]
+    return [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
 
 
 def test_what_is_open_to_strangers_is_a_short_known_list() -> None:
@@ -48,7 +46,9 @@ def test_what_is_open_to_strangers_is_a_short_known_list() -> None:
 
 
 def test_the_route_for_uploads_lets_the_framework_read_no_body() -> None:
-    route = next(each for each in routes() if each.path == "/api/v1/jobs" and "POST" in each.methods)
+    route = next(
+        each for each in routes() if each.path == "/api/v1/jobs" and "POST" in each.methods
+    )
 
     assert route.body_field is None
 
@@ -110,9 +110,11 @@ async def test_a_revoked_key_is_over_at_once(site: ApiSite) -> None:
 async def test_without_authentication_everybody_is_the_administrator(
     tmp_path: Path, empty_database: Path
 ) -> None:
-    async with open_site(tmp_path / "site", empty_database, required=False) as site:
-        async with client_of(site.app, None) as anybody:
-            answer = await anybody.get("/api/v1/me")
+    async with (
+        open_site(tmp_path / "site", empty_database, required=False) as site,
+        client_of(site.app, None) as anybody,
+    ):
+        answer = await anybody.get("/api/v1/me")
 
     assert answer.json()["role"] == "admin"
 

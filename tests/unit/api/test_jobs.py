@@ -103,9 +103,7 @@ async def test_a_deleted_job_is_hidden_at_once(site: ApiSite) -> None:
 
 
 @pytest.mark.parametrize(("method", "suffix"), [("POST", "/cancel"), ("DELETE", "")])
-async def test_a_job_of_another_cannot_be_changed(
-    site: ApiSite, method: str, suffix: str
-) -> None:
+async def test_a_job_of_another_cannot_be_changed(site: ApiSite, method: str, suffix: str) -> None:
     job_id = await submit(site.admin)
     ada = await site.client("ada")
 

@@ -141,7 +141,7 @@ async def test_head_tells_the_size_and_reads_nothing(site: ApiSite, suffix: str)
         ("clip.mp4", 'attachment; filename="clip_scene_detection.json"'),
         (
             "Ünï.mp4",
-            "attachment; filename=\"_n__scene_detection.json\"; "
+            'attachment; filename="_n__scene_detection.json"; '
             "filename*=UTF-8''%C3%9Cn%C3%AF_scene_detection.json",
         ),
         ("../../etc/passwd", 'attachment; filename="passwd_scene_detection.json"'),

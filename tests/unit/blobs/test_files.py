@@ -5,7 +5,6 @@ import os
 import resource
 import signal
 import subprocess
-import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -109,7 +108,7 @@ async def test_partial_files_are_no_blobs_and_are_swept(tmp_path: Path) -> None:
 async def test_a_put_that_is_cancelled_twice_still_leaves_nothing(tmp_path: Path) -> None:
     """The thread cannot be stopped: the put must outlast it however often it is cancelled."""
     blobs = FileBlobs(tmp_path)
-    begun = threading.Event()
+    begun = asyncio.Event()
 
     async def source() -> AsyncIterator[bytes]:
         while True:
@@ -117,8 +116,7 @@ async def test_a_put_that_is_cancelled_twice_still_leaves_nothing(tmp_path: Path
             begun.set()
 
     task = asyncio.create_task(blobs.put("incoming/a", source()))
-    while not begun.is_set():
-        await asyncio.sleep(0)
+    await begun.wait()
     task.cancel()
     await asyncio.sleep(0)
     task.cancel()

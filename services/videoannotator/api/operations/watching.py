@@ -99,13 +99,15 @@ class WatchOperations:
         """Events first: progress that is older than an ending is not told after it."""
         caller = watcher.principal
         while True:
-            new = await self.events.after(
+            read = self.events.after(
                 last_id,
                 owner_id=None if caller.sees_all else caller.user_id,
                 group_ids=caller.group_ids,
                 job_id=watcher.job_id,
                 limit=BATCH,
             )
+            # A watcher goes away at any moment; a connection must not be left in mid-query then.
+            new = await asyncio.shield(read)
             for event in new:
                 watcher.progress.pop(event.job_id, None)
                 yield _told(event)
