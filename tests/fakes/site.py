@@ -7,7 +7,7 @@ import os
 import sys
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -79,6 +79,11 @@ class Site:
         blobs = FileBlobs(settings.storage.root)
         return cls(settings, database, blobs, Catalogue.load(), user)
 
+    def adjusted(self, **scheduler: Any) -> "Site":
+        """The same site with other scheduler settings."""
+        chosen = self.settings.scheduler.model_copy(update=scheduler)
+        return replace(self, settings=self.settings.model_copy(update={"scheduler": chosen}))
+
     def scheduler(self) -> Scheduler:
         """A scheduler of this site, not started."""
         return local_scheduler(self.settings, self.database, self.blobs, self.catalogue)
@@ -128,9 +133,7 @@ class Site:
         checked = self.catalogue.validate(name, values, strict=True)
         assert not checked.problems, checked.problems
         spec = self.catalogue.get(name)
-        return NewRun(
-            pipeline=name, parameters=dict(checked.parameters), resources=spec.resources
-        )
+        return NewRun(pipeline=name, parameters=dict(checked.parameters), resources=spec.resources)
 
     async def job(self, job_id: str) -> JobRows:
         """The job as it is now."""

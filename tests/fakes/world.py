@@ -36,8 +36,14 @@ from videoannotator.scheduler.actions import (
     Terminate,
     Wait,
 )
-from videoannotator.scheduler.inbox import Answered, CreateEnded, ExamineEnded, Finished, Message
-from videoannotator.scheduler.inbox import TerminateEnded
+from videoannotator.scheduler.inbox import (
+    Answered,
+    CreateEnded,
+    ExamineEnded,
+    Finished,
+    Message,
+    TerminateEnded,
+)
 from videoannotator.scheduler.launchers.interface import Observation, Sight
 from videoannotator.scheduler.observed import Ended, Examined
 from videoannotator.scheduler.policy import Policy
