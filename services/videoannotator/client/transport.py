@@ -49,10 +49,7 @@ class Transport:
         headers = {"User-Agent": f"videoannotator/{__version__}"}
         if token:
             headers["Authorization"] = f"Bearer {token}"
-        try:
-            self._http = httpx.Client(base_url=self.server, headers=headers, timeout=TIMEOUT)
-        except httpx.InvalidURL as error:
-            raise _bad_address(self.server) from error
+        self._http = httpx.Client(base_url=_checked(self.server), headers=headers, timeout=TIMEOUT)
 
     def close(self) -> None:
         """Closes every connection."""
@@ -124,8 +121,6 @@ class Transport:
         try:
             with self._http.stream(method, path, **request) as response:
                 return self._judged(response) or use(response)
-        except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
-            raise _bad_address(self.server) from error
         except httpx.RequestError as error:
             unsent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
             return Failed(error=_unreachable(self.server, error), unsent=unsent)
@@ -156,10 +151,17 @@ def _decoded(response: httpx.Response) -> Any:
         raise not_ours("no JSON") from error
 
 
-def _bad_address(server: str) -> InvalidRequest:
-    return InvalidRequest(
-        f"{server} is no address of a server.", hint="Write it as http://host:18011."
-    )
+def _checked(server: str) -> httpx.URL:
+    """The address of a server. Raises: InvalidRequest."""
+    try:
+        url = httpx.URL(server)
+    except httpx.InvalidURL:
+        url = httpx.URL()
+    if url.scheme not in ("http", "https") or not url.host:
+        raise InvalidRequest(
+            f"{server} is no address of a server.", hint="Write it as http://host:18011."
+        )
+    return url
 
 
 def _unreachable(server: str, error: httpx.RequestError) -> Unavailable:
