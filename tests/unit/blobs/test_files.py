@@ -1,10 +1,12 @@
 """What plain files must do beyond the contract: full disks, denied folders, links."""
 
 import asyncio
+import hashlib
 import os
 import resource
 import signal
 import subprocess
+import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -105,22 +107,33 @@ async def test_partial_files_are_no_blobs_and_are_swept(tmp_path: Path) -> None:
     assert left_in(tmp_path) == []
 
 
-async def test_a_put_that_is_cancelled_twice_still_leaves_nothing(tmp_path: Path) -> None:
-    """The thread cannot be stopped: the put must outlast it however often it is cancelled."""
-    blobs = FileBlobs(tmp_path)
-    begun = asyncio.Event()
+class HeldHash:
+    """A SHA-256 that keeps its thread until it is let go."""
 
-    async def source() -> AsyncIterator[bytes]:
-        while True:
-            yield b"x" * CHUNK_BYTES
-            begun.set()
+    def __init__(self) -> None:
+        self.entered = threading.Event()
+        self.let_go = threading.Event()
 
-    task = asyncio.create_task(blobs.put("incoming/a", source()))
-    await begun.wait()
-    task.cancel()
-    await asyncio.sleep(0)
-    task.cancel()
+    def update(self, _: bytes) -> None:
+        self.entered.set()
+        self.let_go.wait(10)
+
+
+async def test_a_put_outlasts_its_thread_however_often_it_is_cancelled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = HeldHash()
+    monkeypatch.setattr(hashlib, "sha256", lambda: held)
+    task = asyncio.create_task(FileBlobs(tmp_path).put("incoming/a", chunks(100)))
+    await asyncio.to_thread(held.entered.wait, 10)
+
+    for _ in range(3):
+        task.cancel()
+        await asyncio.sleep(0)
+    early = task.done()
+    held.let_go.set()
     with pytest.raises(asyncio.CancelledError):
         await task
 
+    assert not early
     assert left_in(tmp_path) == []
