@@ -14,6 +14,7 @@ from videoannotator.domain.errors import Conflict
 
 if TYPE_CHECKING:
     from videoannotator.store.access import Access
+    from videoannotator.store.engine import Database
 
 app = typer.Typer(help="Make, list and revoke keys.", no_args_is_help=True)
 
@@ -37,7 +38,7 @@ def create(
         ends = datetime.now(UTC) + timedelta(days=expires_days) if expires_days else None
         return await access.create_key(owner.id, name or f"{user}'s key", ends)
 
-    key, secret = _with_access(make)
+    key, secret = _with_access(make, "token.create")
     if json:
         write_json({**_told(key, user), "token": secret})
         return
@@ -52,10 +53,13 @@ def list_tokens(
 ) -> None:
     """List the keys, without their secrets."""
 
-    async def read(access: "Access") -> tuple[list[ApiKey], dict[str, str]]:
+    async def read(database: "Database") -> tuple[list[ApiKey], dict[str, str]]:
+        from videoannotator.store.access import Access
+
+        access = Access(database)
         return await access.keys(), {each.id: each.name for each in await access.users()}
 
-    keys, owners = _with_access(read)
+    keys, owners = _in_database(read)
     shown = [key for key in keys if user is None or owners.get(key.user_id) == user]
     if json:
         write_json({"tokens": [_told(key, owners.get(key.user_id, "")) for key in shown]})
@@ -70,7 +74,11 @@ def revoke(
     json: Json = False,
 ) -> None:
     """End a key at once."""
-    revoked = _with_access(lambda access: access.revoke(key))
+
+    async def end(access: "Access") -> tuple[ApiKey, None]:
+        return await access.revoke(key), None
+
+    revoked, _ = _with_access(end, "token.revoke")
     if json:
         write_json(_told(revoked, ""))
     else:
@@ -88,11 +96,26 @@ async def _user(access: "Access", name: str, role: Role | None) -> User:
     return found
 
 
-def _with_access(use: "Callable[[Access], Awaitable[T]]") -> T:
-    """What `use` makes of the keys in the database, which must have our schema."""
+def _with_access(
+    use: "Callable[[Access], Awaitable[tuple[ApiKey, T]]]", action: str
+) -> tuple[ApiKey, T]:
+    """What `use` makes of the keys, written down in the audit log as `action`."""
+
+    async def run(database: "Database") -> tuple[ApiKey, T]:
+        from videoannotator.store.access import Access
+        from videoannotator.store.audit import Audit
+
+        key, more = await use(Access(database))
+        await Audit(database).record(None, action, key.id, {"by": "command line"})
+        return key, more
+
+    return _in_database(run)
+
+
+def _in_database(use: "Callable[[Database], Awaitable[T]]") -> T:
+    """What `use` makes of the database, which must have our schema."""
     from videoannotator.settings import load_settings
     from videoannotator.store import schema
-    from videoannotator.store.access import Access
     from videoannotator.store.engine import Database
 
     url = load_settings().database_url
@@ -101,7 +124,7 @@ def _with_access(use: "Callable[[Access], Awaitable[T]]") -> T:
     async def run() -> T:
         database = Database.open(url)
         try:
-            return await use(Access(database))
+            return await use(database)
         finally:
             await database.close()
 

@@ -11,20 +11,17 @@ is an error of `videoannotator.domain.errors`.
 """
 
 from videoannotator.client.client import Client
+from videoannotator.client.pipelines import Availability, Finding, Output, Pipeline, Validation
 from videoannotator.client.records import (
-    Availability,
     File,
-    Finding,
     Health,
     Job,
     JobPage,
-    Output,
-    Pipeline,
     PipelineResult,
     Results,
     Run,
     RunError,
-    Validation,
+    Token,
 )
 
 __all__ = [
@@ -41,5 +38,6 @@ __all__ = [
     "Results",
     "Run",
     "RunError",
+    "Token",
     "Validation",
 ]

@@ -4,6 +4,7 @@ import json
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -11,22 +12,16 @@ from urllib.parse import quote
 
 import httpx
 
+from videoannotator.client.pipelines import Pipeline, Validation
 from videoannotator.client.reading import fields
-from videoannotator.client.records import (
-    File,
-    Health,
-    Job,
-    JobPage,
-    Pipeline,
-    Results,
-    Validation,
-)
+from videoannotator.client.records import File, Health, Job, JobPage, Results, Token
 from videoannotator.client.saving import Report, WatchedFile, local_name, save, typed_errors
 from videoannotator.client.transport import Transport
 from videoannotator.client.watching import signals
 from videoannotator.domain.errors import NothingFinished
 from videoannotator.domain.jobs import JobState
 
+TOKENS = "/api/v1/tokens"
 JOBS = "/api/v1/jobs"
 PIPELINES = "/api/v1/pipelines"
 
@@ -218,6 +213,21 @@ class Client:
     def health(self) -> Health:
         """How the server is. Raises: Unavailable when a part that is needed is down."""
         return Health.read(fields(self._transport.json("GET", "/api/v1/health")))
+
+    def tokens(self) -> list[Token]:
+        """The caller's keys; all of them for an administrator."""
+        answer = fields(self._transport.json("GET", TOKENS))
+        return [Token.read(fields(each)) for each in answer.get("tokens") or ()]
+
+    def create_token(self, name: str, expires_at: datetime | None = None) -> Token:
+        """Makes a key for the caller; its `secret` is told this once, so it is never repeated."""
+        body = {"name": name, "expires_at": expires_at and expires_at.isoformat()}
+        return Token.read(fields(self._transport.json("POST", TOKENS, json=body)))
+
+    def revoke_token(self, token_id: str) -> Token:
+        """Ends a key at once. Raises: NotFound."""
+        path = f"{TOKENS}/{quote(token_id, safe='')}"
+        return Token.read(fields(self._transport.json("DELETE", path)))
 
     def drain(self, on: bool = True) -> None:
         """Asks the scheduler to launch nothing new, or again. For administrators."""

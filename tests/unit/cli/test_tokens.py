@@ -1,6 +1,8 @@
 """Keys and the schema, in a real database of this machine."""
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -42,6 +44,17 @@ def test_a_key_is_shown_once_listed_and_revoked(command: Command, database: Path
     assert secret not in json.dumps(listed) + after.out
     assert revoked.code == 0
     assert "revoked" in after.out
+
+
+def test_what_is_done_to_keys_is_audited(command: Command, database: Path) -> None:
+    command("token", "create", "--user", "ada")
+    key = json.loads(command("token", "list", "--json").out)["tokens"][0]["id"]
+    command("token", "revoke", key)
+
+    with closing(sqlite3.connect(database)) as connection:
+        rows = connection.execute("select action, object_id from audit order by id").fetchall()
+
+    assert rows == [("token.create", key), ("token.revoke", key)]
 
 
 def test_a_second_key_is_for_the_same_user(command: Command, database: Path) -> None:

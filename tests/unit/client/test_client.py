@@ -340,3 +340,26 @@ def test_an_operator_can_drain_and_abandon(client: Client, server: FakeServer) -
 
     assert server.asked[0].body == b'{"on":true}'
     assert server.paths("POST")[1] == f"{API}/workers/w1/abandon"
+
+
+def test_keys_are_listed_made_and_revoked(client: Client, server: FakeServer) -> None:
+    key = {"id": "k1", "name": "laptop", "prefix": "abc", "created_at": "2026-01-31T12:00:00Z"}
+    server.gives("GET", f"{API}/tokens", {"tokens": [key]})
+    server.gives("POST", f"{API}/tokens", {**key, "token": "va_secret"}, 201)
+    server.gives("DELETE", f"{API}/tokens/k1", {**key, "revoked_at": "2026-02-01T00:00:00Z"})
+
+    made = client.create_token("laptop")
+
+    assert made.secret == "va_secret"
+    assert "va_secret" not in repr(made)
+    assert [each.prefix for each in client.tokens()] == ["abc"]
+    assert client.revoke_token("k1").revoked_at is not None
+
+
+def test_a_key_is_not_asked_for_twice(client: Client, server: FakeServer) -> None:
+    server.gives("POST", f"{API}/tokens", envelope("UNAVAILABLE", "Not now."), 503)
+
+    with pytest.raises(errors.Unavailable):
+        client.create_token("laptop")
+
+    assert len(server.asked) == 1
