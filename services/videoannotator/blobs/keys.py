@@ -4,6 +4,7 @@ Every part is an id of ours or a fixed word: names from users never become keys.
 """
 
 INCOMING = "incoming"
+VIDEOS = "videos"
 MANIFEST = "manifest.json"
 
 
@@ -14,7 +15,12 @@ def incoming(upload_id: str) -> str:
 
 def video_folder(owner_id: str, video_id: str) -> str:
     """All that is kept of one video."""
-    return f"videos/{owner_id}/{video_id}"
+    return f"{VIDEOS}/{owner_id}/{video_id}"
+
+
+def video_id_of(key: str) -> str:
+    """The video that a key below VIDEOS belongs to."""
+    return key.split("/")[2]
 
 
 def video_source(owner_id: str, video_id: str) -> str:

@@ -275,6 +275,7 @@ class Artifact:
     #: what a user gets, as `<stem>_scene_detection.json`; `{stem}` stands for the video's name
     public_name: str
     role: str = "result"  #: result | view
+    position: int = 0  #: place in the manifest; the file that matters most is first
     media_type: str
     size_bytes: int
     sha256: str

@@ -34,7 +34,10 @@ async def examine(blobs: BlobStore, place: Place) -> Examined:
     """
     try:
         manifest = await _manifest(blobs, place)
-        artifacts = [await _artifact(blobs, place, file) for file in manifest.files]
+        artifacts = [
+            await _artifact(blobs, place, number, file)
+            for number, file in enumerate(manifest.files)
+        ]
     except BlobNotFound:
         return Examined(artifacts=None)
     except ManifestInvalid as error:
@@ -53,7 +56,7 @@ async def _manifest(blobs: BlobStore, place: Place) -> Manifest:
     return manifest
 
 
-async def _artifact(blobs: BlobStore, place: Place, file: ManifestFile) -> Artifact:
+async def _artifact(blobs: BlobStore, place: Place, position: int, file: ManifestFile) -> Artifact:
     """Raises: ManifestInvalid when the file is not what the manifest says."""
     key = f"{place.folder}/{file.name}"
     try:
@@ -71,6 +74,7 @@ async def _artifact(blobs: BlobStore, place: Place, file: ManifestFile) -> Artif
         name=file.name,
         public_name=file.public_name,
         role=file.role,
+        position=position,
         media_type=file.media_type,
         size_bytes=file.size_bytes,
         sha256=file.sha256,

@@ -23,6 +23,7 @@ class Sweeper:
         self._videos = videos
         self._every_seconds = every_seconds
         self._next = 0.0
+        self._next_strangers = 0.0
 
     def soon(self) -> None:
         """There is something to sweep."""
@@ -35,11 +36,26 @@ class Sweeper:
         self._next = time.monotonic() + self._every_seconds
         try:
             await self._doomed_videos()
+            await self._strangers()
             await self._blobs.sweep(
                 keys.INCOMING, older_than_seconds=UPLOAD_LIFE_SECONDS, limit=MOST_AT_ONCE
             )
         except StorageError as error:
             log.warning("sweep.failed", reason=error.message)
+
+    async def _strangers(self) -> None:
+        """Bytes without a row: an api died between storing a video and writing it down."""
+        if time.monotonic() < self._next_strangers:
+            return
+        self._next_strangers = time.monotonic() + UPLOAD_LIFE_SECONDS
+        folders = {
+            keys.video_id_of(key): key.rpartition("/")[0]
+            for key in await self._blobs.list(keys.VIDEOS)
+        }
+        for video_id in await self._videos.unknown(folders):
+            await self._blobs.sweep(
+                folders[video_id], older_than_seconds=UPLOAD_LIFE_SECONDS, limit=MOST_AT_ONCE
+            )
 
     async def _doomed_videos(self) -> None:
         """Bytes first: when this is cut short the row is still there to say what must go."""

@@ -103,7 +103,7 @@ class Jobs:
             select(t.artifacts)
             .join_from(t.artifacts, t.runs)
             .where(t.artifacts.c.job_id == job_id)
-            .order_by(t.runs.c.position, t.artifacts.c.attempt, t.artifacts.c.name)
+            .order_by(t.runs.c.position, t.artifacts.c.attempt, t.artifacts.c.position)
         )
         visible = select(t.jobs.c.id).where(t.jobs.c.id == job_id, job_visible(principal))
         async with self._database.reading() as connection:

@@ -216,6 +216,7 @@ artifacts = Table(
     Column("name", String(255), nullable=False),
     Column("public_name", Text, nullable=False),
     Column("role", String(32), nullable=False),
+    Column("position", Integer, nullable=False),
     Column("media_type", String(255), nullable=False),
     Column("size_bytes", BigInteger, nullable=False),
     Column("sha256", String(64), nullable=False),

@@ -1,5 +1,7 @@
 """Videos: one row for the same bytes of one owner."""
 
+from collections.abc import Iterable
+
 from sqlalchemy import delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -63,6 +65,13 @@ class Videos:
         )
         async with self._database.reading() as connection:
             return await records(connection, query, video_of)
+
+    async def unknown(self, video_ids: Iterable[str]) -> set[str]:
+        """Those of `video_ids` that have no row."""
+        asked = set(video_ids)
+        query = select(t.videos.c.id).where(t.videos.c.id.in_(asked))
+        async with self._database.reading() as connection:
+            return asked - set((await connection.execute(query)).scalars())
 
     async def drop_unused(self, video_id: str) -> bool:
         """Hides a video unless a job uses it, as one whose job was refused.

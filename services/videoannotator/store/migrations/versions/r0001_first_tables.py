@@ -233,6 +233,7 @@ def _artifacts() -> None:
         sa.Column("name", sa.String(length=255), nullable=False),
         sa.Column("public_name", sa.Text(), nullable=False),
         sa.Column("role", sa.String(length=32), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("media_type", sa.String(length=255), nullable=False),
         sa.Column("size_bytes", sa.BigInteger(), nullable=False),
         sa.Column("sha256", ID, nullable=False),
