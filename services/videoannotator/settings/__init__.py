@@ -66,7 +66,7 @@ SettingsT = TypeVar("SettingsT", bound=Read)
 
 def environment() -> dict[str, str]:
     """A copy of this process's environment, for the processes that it starts."""
-    return dict(os.environ)  # noqa: TID251 - the one place that reads it
+    return dict(os.environ)
 
 
 def load_settings(
