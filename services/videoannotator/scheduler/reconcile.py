@@ -7,6 +7,7 @@ changes nothing the second time (`changes` looks again under the locks).
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import TypeGuard
 
 from videoannotator.domain.failures import Code, Failure
 from videoannotator.domain.jobs import RUN_FINAL, Attempt, Run, RunState, Worker, WorkerState
@@ -124,7 +125,7 @@ def _of_worker(
     seen = observed.sights.get(worker.id)
     if contact.ended is not None:
         yield EndAttempt(job_id=job.job.id, worker_id=worker.id, ended=contact.ended)
-    elif seen is not None and seen.sight is Sight.GONE:
+    elif _seen_gone(seen) and proved_gone(worker, seen, observed, policy, now):
         yield MarkGone(job_id=job.job.id, worker_id=worker.id, failure=lost(seen))
     elif failure := fault(job, worker, observed, policy, now):
         yield GiveUp(job_id=job.job.id, worker_id=worker.id, failure=failure)
@@ -163,7 +164,7 @@ def fault(
     if unwanted := contact.create_failure or _unwanted(worker, observed):
         return unwanted
     seen = observed.sights.get(worker.id)
-    if seen is not None and seen.sight is Sight.ENDED:
+    if seen is not None and seen.sight in (Sight.ENDED, Sight.GONE):
         return lost(seen)
     if _vanished(worker, observed, policy, now):
         return Failure(code=Code.POD_VANISHED, message="The worker is not there any more.")
@@ -179,6 +180,10 @@ def _unwanted(worker: Worker, observed: Observed) -> Failure | None:
     if worker.abandon_requested_at is not None:
         return Failure(code=Code.UNREACHABLE, message="An administrator abandoned the worker.")
     return None
+
+
+def _seen_gone(seen: Observation | None) -> TypeGuard[Observation]:
+    return seen is not None and seen.sight is Sight.GONE
 
 
 def lost(seen: Observation) -> Failure:
@@ -257,9 +262,9 @@ def proved_gone(
     """Whether nothing of the worker can run, now or later.
 
     Nothing was ever sent; or the launcher proved it and no create can still land; or nobody saw it
-    and this leader has
-    watched since before the create; or it was called once and has ended by its own rule by now. A
-    404 alone proves nothing.
+    and this leader has watched since before the first create, which is why the worker's launch
+    counts and not a create that was repeated; or it was called once and has ended by its own rule
+    by now. A 404 alone proves nothing.
     """
     sent = worker.create_sent_at
     if sent is None:
@@ -268,7 +273,7 @@ def proved_gone(
         return False
     if seen.sight is Sight.GONE:
         return True
-    if seen.sight is Sight.UNSEEN and observed.leader_since < sent:
+    if seen.sight is Sight.UNSEEN and observed.leader_since < worker.created_at:
         return worker.id not in observed.busy
     if seen.sight in (Sight.UNSEEN, Sight.UNKNOWN):
         return _ended_by_rule(worker, observed, policy, now)
@@ -287,6 +292,7 @@ def _ended_by_rule(worker: Worker, observed: Observed, policy: Policy, now: date
     last = max(
         contact.answered_at or observed.leader_since,
         worker.last_contact_at or observed.leader_since,
+        worker.stopping_at or observed.leader_since,  # calls without an answer may have been heard
         observed.leader_since,
     )
     return _passed(last, policy.orphan_grace_seconds + policy.gone_margin_seconds, now)

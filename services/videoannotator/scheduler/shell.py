@@ -107,7 +107,7 @@ class Shell:
             case Launch():
                 return await self._launch(action, rows, now)
             case Create():
-                return await self._create(action, rows, now)
+                return await self._create(action, rows)
             case Call():
                 self._call(action)
             case Attach():
@@ -131,17 +131,18 @@ class Shell:
         dice = random.random()  # noqa: S311 - it spreads retries, it guards nothing
         retry = self._parts.policy.retry
         made = await self._change(
-            action.job_id, lambda rows: changes.decide(action, rows, retry, now, dice)
+            action.job_id, lambda rows, _: changes.decide(action, rows, retry, now, dice)
         )
         return made is not None
 
     async def _change(
-        self, job_id: str, decide: Callable[[JobRows], Changes | None]
+        self, job_id: str, decide: Callable[[JobRows, datetime], Changes | None]
     ) -> Changes | None:
+        """Writes what is decided on the locked rows, at the database's time under the lock."""
         self._lease.check()
         async with self._parts.schedule.transaction(self._lease.epoch) as transaction:
             rows = await transaction.job(job_id)
-            made = None if rows is None else decide(rows)
+            made = None if rows is None else decide(rows, transaction.now)
             if rows is not None and made is not None:
                 await transaction.write(rows, made)
         if rows is not None and made is not None:
@@ -159,7 +160,8 @@ class Shell:
             return False
         number = changes.next_attempt(seen, run.id)
         worker = new_worker(self._parts.template, spec, run, number, action.gpus, now)
-        return await self._change(action.job_id, lambda rows: _first(rows, worker, now)) is not None
+        made = await self._change(action.job_id, lambda rows, _: _first(rows, worker, now))
+        return made is not None
 
     async def _wait(self, action: Wait) -> None:
         self._lease.check()
@@ -182,10 +184,11 @@ class Shell:
 
     # --- workers
 
-    async def _create(self, action: Create, seen: JobRows, now: datetime) -> bool:
+    async def _create(self, action: Create, seen: JobRows) -> bool:
+        # Not the tick's time: the tick may have begun long ago, and GONE counts from the record.
         recorded_at = self._lease.now()
         made = await self._change(
-            action.job_id, lambda rows: changes.before_create(rows, action.worker_id, now)
+            action.job_id, lambda rows, at: changes.before_create(rows, action.worker_id, at)
         )
         if made is None:
             return False
@@ -197,9 +200,9 @@ class Shell:
     async def _send_create(self, rows: JobRows, worker: Worker, recorded_at: float) -> None:
         failure = None
         try:
+            await self._make_folder(rows, worker)
+            self._lease.check()
             if self._lease.now() - recorded_at < SEND_WITHIN_SECONDS:
-                await self._make_folder(rows, worker)
-                self._lease.check()
                 await self._parts.launcher.create(worker)
         except StorageError as error:
             failure = Failure(code=Code.STORAGE_ERROR, message=error.message, hint=error.hint)
