@@ -2,13 +2,14 @@
 
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 
+from tests.fakes.mortal import Nursery
 from tests.fakes.site import PLUGINS, Site, plugins_on_path, quick_settings, workers_of
 
 
@@ -51,3 +52,11 @@ def pytest_configure() -> None:
     if str(PLUGINS) not in sys.path:
         sys.path.insert(0, str(PLUGINS))
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+
+
+@pytest.fixture(scope="session")
+def nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
+    """Makes schedulers that can be killed."""
+    opened = Nursery(tmp_path_factory.mktemp("nursery"))
+    yield opened
+    opened.close()

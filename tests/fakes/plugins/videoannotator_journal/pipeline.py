@@ -2,6 +2,7 @@
 
 import ctypes
 import errno
+import fcntl
 import json
 import os
 import signal
@@ -59,16 +60,37 @@ class JournalPipeline:
 @contextmanager
 def journaled(context: Context, path: str) -> Iterator[None]:
     """Writes `started`, and `ended` however it ends but for a kill."""
-    note(context, path, "started", "")
-    outcome = "failed"
+    with alone(context, path):
+        note(context, path, "started", "")
+        outcome = "failed"
+        try:
+            yield
+            outcome = "completed"
+        except Stopped:
+            outcome = "stopped"
+            raise
+        finally:
+            note(context, path, "ended", outcome)
+
+
+@contextmanager
+def alone(context: Any, path: str) -> Iterator[None]:
+    """Writes `overlap` when another process works on the same run at this moment.
+
+    The lock goes with the process, however it ends: no clock and no process id is needed to judge.
+    """
+    if not path:
+        yield
+        return
+    handle = os.open(f"{path}.{context.run_id}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        note(context, path, "overlap", "")
     try:
         yield
-        outcome = "completed"
-    except Stopped:
-        outcome = "stopped"
-        raise
     finally:
-        note(context, path, "ended", outcome)
+        os.close(handle)
 
 
 def note(context: Any, path: str, event: str, outcome: str) -> None:
