@@ -71,6 +71,12 @@ def _sqlite_engine(url: URL, *, begin: str, connections: int, query_only: bool) 
     def on_begin(connection: Connection) -> None:
         connection.exec_driver_sql(begin)
 
+    @event.listens_for(engine.sync_engine, "invalidate")
+    def on_invalidate(raw: Any, _: Any, __: BaseException | None) -> None:
+        # Tried: a task that is cancelled inside a transaction leaves a cursor behind, and SQLite
+        # closes a connection with one for the eye alone: its transaction keeps the write lock.
+        raw.rollback()
+
     return engine
 
 
