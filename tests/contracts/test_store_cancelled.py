@@ -1,4 +1,4 @@
-"""A task that is cancelled while it writes must not keep the lock: the next writer would wait for ever."""
+"""A task that is cancelled while it writes must not keep the lock from the next writer."""
 
 import asyncio
 import random

@@ -1,4 +1,4 @@
-"""A whole site on one machine, for tests: a real database, storage, scheduler and worker processes."""
+"""A whole site on one machine, for tests: real database, storage, scheduler and workers."""
 
 import asyncio
 import contextlib
@@ -55,7 +55,7 @@ def quick_settings(root: Path, **scheduler: Any) -> Settings:
 
 
 def plugins_on_path() -> dict[str, str]:
-    """The variable that lets a child process find the test pipelines, as it finds a third party's."""
+    """Lets a child process find the test pipelines, as it finds a third party's."""
     known = os.environ.get("PYTHONPATH", "")
     return {"PYTHONPATH": os.pathsep.join(filter(None, [str(PLUGINS), known]))}
 
@@ -103,8 +103,10 @@ class Site:
         video_id = str(uuid.uuid4())
         key = keys.video_source(self.user.user_id, video_id)
 
+        content = await asyncio.to_thread(path.read_bytes)
+
         async def chunks() -> AsyncIterator[bytes]:
-            yield path.read_bytes()
+            yield content
 
         stored = await self.blobs.put(key, chunks())
         return await Videos(self.database).add(

@@ -1,7 +1,8 @@
 """A simulated world for the scheduler's pure core: rows, a cluster, leaders that come and go.
 
-The decisions are the real ones (`View`, `reconcile`, `changes`); what is simulated is everything that can go wrong around
-them: creates that are late or lost, processes that die or are cut off, objects that vanish, leaders that freeze.
+The decisions are the real ones (`View`, `reconcile`, `changes`). Simulated is everything that can
+go wrong around them: creates that are late or lost, processes that die or are cut off, objects that
+vanish, leaders that freeze.
 """
 
 from collections.abc import Callable
@@ -436,7 +437,7 @@ class World:
         return Observation(sight=Sight.ALIVE, address="a", identity=worker.id)
 
     def kubelet(self) -> None:
-        """What the cluster does by itself: starts, kills what is deleted, removes what is terminal."""
+        """What the cluster does by itself: starts, kills what is deleted, removes its objects."""
         for pod in self.pods.values():
             if not pod.cut:
                 self._kubelet(pod)

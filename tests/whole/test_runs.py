@@ -69,8 +69,7 @@ async def test_a_worker_that_ignores_sigterm_is_killed_after_its_grace(
         await until_written(lines)
         worker = psutil.Process(journal(lines)[0]["pid"])
         await site.cancel(job)
-        while (rows := await site.job(job)).runs[0].state is not RunState.CANCELLED:
-            await asyncio.sleep(0.02)
+        rows = await site.until(job, lambda rows: rows.runs[0].state is RunState.CANCELLED)
 
     assert not worker.is_running()
     gone, asked_at = rows.workers[0].gone_at, rows.job.wants.cancel_requested_at
