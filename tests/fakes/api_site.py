@@ -16,7 +16,6 @@ from fastapi import FastAPI
 from pydantic import Field
 
 from videoannotator.api.app import create_app
-from videoannotator.api.wake import Queue
 from videoannotator.blobs import keys
 from videoannotator.blobs.files import FileBlobs
 from videoannotator.domain.access import Principal, Role
@@ -35,6 +34,7 @@ from videoannotator.domain.jobs import (
 from videoannotator.domain.pipelines import Output
 from videoannotator.pipelines.catalogue import Catalogue
 from videoannotator.pipelines.interface import Parameters, PipelineSpec
+from videoannotator.rpc.queue import Queue
 from videoannotator.settings import Settings
 from videoannotator.store.access import Access
 from videoannotator.store.engine import Database

@@ -4,10 +4,9 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Protocol
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from videoannotator.domain.errors import NotLeader
 from videoannotator.domain.jobs import RunState, Worker, WorkerState
+from videoannotator.rpc.queue import Queue, Slot, Waiting, queue_to
 from videoannotator.rpc.status import abort
 from videoannotator.scheduler.policy import Policy
 from videoannotator.store.rows import JobRows
@@ -52,21 +51,26 @@ class SchedulerServicer(scheduler_pb2_grpc.SchedulerServiceServicer):
         if loop is None or loop.ticked_at is None:
             await abort(context, NotLeader())
             raise AssertionError("abort does not return")
-        return scheduler_pb2.GetQueueResponse(
-            waiting=waiting_runs(loop.rows),
-            slots=slot_uses(loop.rows),
-            max_workers=self._policy.max_workers,
-            max_gpu_workers=self._policy.max_gpu_workers,
-            epoch=loop.epoch,
-            draining=loop.draining,
-            ticked_at=timestamp(loop.ticked_at),
-        )
+        return queue_to(queue(loop, self._policy))
 
 
-def waiting_runs(rows: tuple[JobRows, ...]) -> list[scheduler_pb2.WaitingRun]:
+def queue(loop: Leading, policy: Policy) -> Queue:
+    """Queue and capacity as of the last look of `loop`."""
+    return Queue(
+        waiting=tuple(waiting_runs(loop.rows)),
+        slots=tuple(slots(loop.rows)),
+        max_workers=policy.max_workers,
+        max_gpu_workers=policy.max_gpu_workers,
+        epoch=loop.epoch,
+        draining=loop.draining,
+        ticked_at=loop.ticked_at,
+    )
+
+
+def waiting_runs(rows: tuple[JobRows, ...]) -> list[Waiting]:
     """The runs that wait, first to go first."""
     found = [
-        scheduler_pb2.WaitingRun(
+        Waiting(
             run_id=run.id,
             job_id=job.job.id,
             owner_id=job.job.owner_id,
@@ -81,7 +85,7 @@ def waiting_runs(rows: tuple[JobRows, ...]) -> list[scheduler_pb2.WaitingRun]:
     return sorted(found, key=lambda one: one.position or len(found) + 1)
 
 
-def slot_uses(rows: tuple[JobRows, ...]) -> list[scheduler_pb2.SlotUse]:
+def slots(rows: tuple[JobRows, ...]) -> list[Slot]:
     """The workers that hold a slot, oldest first."""
     found = [
         (worker, job, run)
@@ -92,16 +96,16 @@ def slot_uses(rows: tuple[JobRows, ...]) -> list[scheduler_pb2.SlotUse]:
         if run.id == worker.run_id
     ]
     return [
-        scheduler_pb2.SlotUse(
+        Slot(
             worker_id=worker.id,
             run_id=run.id,
             job_id=job.job.id,
             owner_id=job.job.owner_id,
             pipeline=run.pipeline,
             state=worker.state.value,
-            since=timestamp(since(worker)),
+            since=since(worker),
             gpus=worker.resources.gpus,
-            unproven_since=timestamp(worker.unproven_since) if worker.unproven_since else None,
+            unproven_since=worker.unproven_since,
         )
         for worker, job, run in sorted(found, key=lambda one: one[0].created_at)
     ]
@@ -111,10 +115,3 @@ def since(worker: Worker) -> datetime:
     """When a worker came into its state."""
     times = {WorkerState.UP: worker.up_at, WorkerState.STOPPING: worker.stopping_at}
     return times.get(worker.state) or worker.created_at
-
-
-def timestamp(moment: datetime) -> Timestamp:
-    """A time as protobuf."""
-    made = Timestamp()
-    made.FromDatetime(moment)
-    return made

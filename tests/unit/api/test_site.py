@@ -11,8 +11,9 @@ import pytest
 from tests.fakes.api_site import ApiSite, open_site
 from videoannotator.api.limits import PerMinute
 from videoannotator.api.names import display_name, video_name
-from videoannotator.api.wake import LeaderClient, Queue, Slot, Waiting
+from videoannotator.api.wake import LeaderClient
 from videoannotator.domain.errors import LimitReached, Unavailable
+from videoannotator.rpc.queue import Queue, Slot, Waiting
 from videoannotator.store.leader import Leader
 from videoannotator.v1 import scheduler_pb2
 from videoannotator.v1.scheduler_pb2_grpc import (

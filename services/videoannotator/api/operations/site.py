@@ -4,9 +4,10 @@ from dataclasses import dataclass, replace
 
 from videoannotator.api.auth import require_admin
 from videoannotator.api.operations.auditing import Hook, use_case
-from videoannotator.api.wake import Queue, SchedulerClient, Slot, Waiting
+from videoannotator.api.wake import SchedulerClient
 from videoannotator.domain.access import Principal
 from videoannotator.domain.leadership import Leadership
+from videoannotator.rpc.queue import Queue, Slot, Waiting
 from videoannotator.store.leader import Leader
 from videoannotator.store.workers import Workers
 

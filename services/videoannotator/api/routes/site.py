@@ -9,8 +9,8 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from videoannotator.api.routes.requests import Caller, Use
 from videoannotator.api.schemas import Instant, rfc3339
-from videoannotator.api.wake import Queue
 from videoannotator.domain.access import ApiKey
+from videoannotator.rpc.queue import Queue
 
 router = APIRouter(prefix="/api/v1", tags=["site"])
 
