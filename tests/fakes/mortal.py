@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from tests.fakes.site import plugins_on_path, quick_settings
-from tests.fakes.steps import Steps, wrap
+from tests.fakes.steps import Steps, record_epochs, wrap
 from videoannotator.blobs.files import FileBlobs
 from videoannotator.domain.errors import JobAlreadyEnded, JobNotFound
 from videoannotator.pipelines.catalogue import Catalogue
@@ -47,6 +47,7 @@ class Life:
     act_at: str = ""  #: step at which somebody cancels or deletes
     act: str = ""  #: cancel | delete
     job_id: str = ""  #: whose
+    epochs: str = ""  #: file for the epoch of each transaction
     for_ever: bool = False  #: else it goes when nothing is left to do
 
 
@@ -60,6 +61,8 @@ async def live(life: Life) -> None:
     blobs = FileBlobs(settings.storage.root)
     if life.reached:
         wrap(Steps(Path(life.reached), life.die_at, life.act_at, _act(life, database)))
+    if life.epochs:
+        record_epochs(Path(life.epochs))
     scheduler = local_scheduler(settings, database, blobs, Catalogue.load())
     await scheduler.start()
     while life.for_ever or not await nothing_left(database):

@@ -201,3 +201,16 @@ def described(rows: JobRows, changes: Changes) -> Iterator[str]:
         yield f"worker {worker.attempt} {worker.state}{sent}"
     if changes.probe is not None:
         yield "probe"
+
+
+def record_epochs(path: Path) -> None:
+    """Appends the epoch of each transaction, inside of it: in the order in which they commit."""
+    original = Schedule.transaction
+
+    @asynccontextmanager
+    async def transaction(self: Schedule, epoch: int) -> AsyncIterator[SchedulerTransaction]:
+        async with original(self, epoch) as plain:
+            yield plain
+            append(path, str(epoch))
+
+    Schedule.transaction = transaction  # type: ignore[assignment, method-assign]

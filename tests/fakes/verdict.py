@@ -1,5 +1,6 @@
 """Judges what is left when everything has come to its end: journal, rows, bytes, processes."""
 
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -8,7 +9,7 @@ from typing import Any
 
 from tests.fakes.site import Site, journal, overlaps, workers_of
 from videoannotator.blobs import keys
-from videoannotator.domain.jobs import JOB_FINAL, RunState, WorkerState
+from videoannotator.domain.jobs import JOB_FINAL, Run, RunState, WorkerState
 from videoannotator.formats.manifest import read_manifest
 from videoannotator.store.jobs import Jobs
 from videoannotator.store.rows import JobRows
@@ -17,10 +18,10 @@ from videoannotator.store.rows import JobRows
 async def faults(site: Site, jobs: Iterable[JobRows], lines: Path) -> list[str]:
     """What is wrong with a site in which all work has ended; `jobs` are those that are left."""
     told = journal(lines)
-    found = [*_overlapping(told), *_left_processes(site.settings.storage.root, told)]
+    found = [*_overlapping(told), *_left_processes(site.settings.storage.root)]
     for job in jobs:
         found += _unended(job)
-        found += _unlike_the_journal(job, told)
+        found += _unlike_the_journal(site, job, told)
         found += [fault async for fault in _of_results(site, job)]
     found += [f"half a file: {key}" for key in _partial(site.settings.storage.root)]
     found += _unburied(site.settings.storage.root)
@@ -38,19 +39,9 @@ def _overlapping(told: list[dict[str, Any]]) -> Iterator[str]:
     for attempt, count in starts.items():
         if count > 1:
             yield f"attempt {attempt} was worked on {count} times"
-    yield from _done_twice(told)
 
 
-def _done_twice(told: list[dict[str, Any]]) -> Iterator[str]:
-    done: set[str] = set()
-    for line in told:
-        if line["event"] == "started" and line["run"] in done:
-            yield f"run {line['run']} was repeated although it was finished"
-        if line["outcome"] == "completed":
-            done.add(line["run"])
-
-
-def _left_processes(root: Path, told: list[dict[str, Any]]) -> Iterator[str]:
+def _left_processes(root: Path) -> Iterator[str]:
     for process in workers_of(root):
         yield f"left behind: {process}"
 
@@ -66,16 +57,26 @@ def _unended(job: JobRows) -> Iterator[str]:
             yield f"attempt {attempt.number} of {attempt.run_id} is open"
 
 
-def _unlike_the_journal(job: JobRows, told: list[dict[str, Any]]) -> Iterator[str]:
-    """A result has its line; a line has its attempt."""
-    known = {(attempt.run_id, attempt.number) for attempt in job.attempts}
+def _unlike_the_journal(site: Site, job: JobRows, told: list[dict[str, Any]]) -> Iterator[str]:
+    """A result has its lines and was not worked for again; a line has its attempt."""
     for run in job.runs:
         own = [line for line in told if line["run"] == run.id]
-        done = [line for line in own if line["outcome"] == "completed"]
-        if run.state is RunState.SUCCEEDED and len(done) != 1:
-            yield f"run {run.id} succeeded, {len(done)} lines say so"
-        if any((run.id, line["attempt"]) not in known for line in own):
+        numbers = {attempt.number for attempt in job.attempts if attempt.run_id == run.id}
+        sealed = {number for number in numbers if _manifest(site, job, run, number).is_file()}
+        done = {line["attempt"] for line in own if line["outcome"] == "completed"}
+        if len(sealed) > 1 or any(line["attempt"] > min(sealed, default=9999) for line in own):
+            yield f"run {run.id} was finished and worked on again"
+        if (run.state is RunState.SUCCEEDED) != (len(sealed) == 1):
+            yield f"run {run.id} is {run.state}, its manifests are {sealed}"
+        if not sealed <= done:
+            yield f"run {run.id} has a manifest that nobody worked for"
+        if not {line["attempt"] for line in own} <= numbers:
             yield f"run {run.id} was worked on by an attempt without a row"
+
+
+def _manifest(site: Site, job: JobRows, run: Run, number: int) -> Path:
+    folder = keys.attempt_folder(job.job.owner_id, job.job.id, run.pipeline, number)
+    return site.blobs.path(f"{folder}/{keys.MANIFEST}")
 
 
 async def _of_results(site: Site, job: JobRows) -> Any:
@@ -90,13 +91,13 @@ async def _of_results(site: Site, job: JobRows) -> Any:
         if not own:
             yield f"run {run.id} succeeded without results"
             continue
-        number = next(iter(own.values())).attempt
-        folder = keys.attempt_folder(job.job.owner_id, job.job.id, run.pipeline, number)
-        manifest = read_manifest(site.blobs.path(f"{folder}/{keys.MANIFEST}").read_bytes())
+        path = _manifest(site, job, run, next(iter(own.values())).attempt)
+        manifest = read_manifest(path.read_bytes())
         if {file.name for file in manifest.files} != own.keys():
             yield f"run {run.id}: rows and manifest differ"
         for file in manifest.files:
-            if await site.blobs.sha256(f"{folder}/{file.name}") != file.sha256:
+            content = (path.parent / file.name).read_bytes()
+            if hashlib.sha256(content).hexdigest() != file.sha256:
                 yield f"run {run.id}: {file.name} is not what the manifest says"
 
 
