@@ -1,6 +1,6 @@
 """The scheduler's shell on a real database and storage, with a launcher and workers of ours."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tests.fakes.launcher import FakeLauncher
@@ -115,7 +115,7 @@ def parts_of(
         template=WorkerTemplate(
             launcher="process", key=b"k" * 32, orphan_grace_seconds=600, stop_grace_seconds=1
         ),
-        policy=POLICY,
+        policy=replace(POLICY, late_create_seconds=launcher.late_create_seconds),
         timing=QUICK,
         dial=dial,  # type: ignore[arg-type]
     )

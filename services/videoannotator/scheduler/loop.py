@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from videoannotator.domain.errors import Conflict, NotFound, StorageError
-from videoannotator.domain.jobs import Worker, WorkerState
+from videoannotator.domain.jobs import RUN_ACTIVE, Worker, WorkerState
 from videoannotator.scheduler import accounting
 from videoannotator.scheduler.actions import Action
 from videoannotator.scheduler.inbox import Inbox
@@ -48,6 +48,7 @@ class Loop:
         self.rows: tuple[JobRows, ...] = ()  #: as of the last tick
         self.draining = False
         self.ending = False  #: set to take the workers along
+        self._idle = False
         self.ticked_at: datetime | None = None
 
     @property
@@ -57,8 +58,8 @@ class Loop:
 
     @property
     def idle(self) -> bool:
-        """No worker is charged any more, as of the last tick."""
-        return self.ticked_at is not None and not self._workers
+        """A look that began after `ending` was set saw no worker, and no run that had one."""
+        return self._idle
 
     async def run(self) -> None:
         """Ticks until it is cancelled. Raises: NotLeader, DatabaseUnavailable."""
@@ -79,6 +80,7 @@ class Loop:
 
     async def tick(self) -> bool:
         """One look and what follows from it; True when rows were changed."""
+        ending = self.ending  # whoever sets it meanwhile is answered by the next look
         sights = await self._sights()
         snapshot = await self._parts.schedule.snapshot()
         now, self.rows = snapshot.now, snapshot.jobs
@@ -86,14 +88,19 @@ class Loop:
         self._view.fold(self._inbox.take(), now)
         await self._write_told()
         observed = self._view.observed(
-            sights, self.rows, now, draining=self.draining, ending=self.ending
+            sights, self.rows, now, draining=self.draining, ending=ending
         )
         by_id = {job.job.id: job for job in self.rows}
         changed = False
         for action in reconcile(observed, self.rows, self._parts.policy, now):
             changed |= await self._act(action, by_id[action.job_id], now)
         await self._tidy(now)
+        self._idle = ending and not self._workers and not self._unsettled()
         return changed
+
+    def _unsettled(self) -> bool:
+        """The rows still say of some run that a worker is at it."""
+        return any(run.state in RUN_ACTIVE for job in self.rows for run in job.runs)
 
     async def _act(self, action: Action, rows: JobRows, now: datetime) -> bool:
         """One job's trouble must not stop the others: it is told, and the next tick looks again."""

@@ -2,9 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import grpc
@@ -132,8 +132,20 @@ class Scheduler:
     async def _lead(self, lease: Lease) -> None:
         """Leads until the lease is lost or this task is cancelled; gives the row up in the end."""
         log.info("scheduler.leading", epoch=lease.epoch)
-        snapshot = await self._parts.schedule.snapshot()
-        loop = Loop(self._parts, lease, self._inbox, snapshot.now, self._terms.pace)
+        try:
+            snapshot = await self._parts.schedule.snapshot()
+            await self._loop_on(lease, snapshot.now)
+        except DatabaseUnavailable as error:
+            log.warning("scheduler.database_unavailable", reason=error.message)
+            await asyncio.sleep(1.0)
+        finally:
+            lease.lose()
+            await self._give_up(lease)
+            log.info("scheduler.led", epoch=lease.epoch)
+
+    async def _loop_on(self, lease: Lease, leader_since: datetime) -> None:
+        """Ticks and renews; raises what the loop died of."""
+        loop = Loop(self._parts, lease, self._inbox, leader_since, self._terms.pace)
         renewing = asyncio.create_task(self._renew(lease), name="renew the lease")
         self._loop_task = asyncio.create_task(self._tick(loop, lease), name="loop")
         self._loop = loop
@@ -146,8 +158,6 @@ class Scheduler:
             ended = await asyncio.gather(renewing, self._loop_task, return_exceptions=True)
             lease.lose()
             await loop.close()
-            await self._quietly(lambda: self._leader.give_up(self._terms.holder, lease.epoch))
-            log.info("scheduler.led", epoch=lease.epoch)
         for error in ended:
             if isinstance(error, Exception):
                 raise error
@@ -177,9 +187,9 @@ class Scheduler:
                 lease.lose()
             lease.renewed(sent_at)
 
-    async def _quietly(self, call: Callable[[], Awaitable[object]]) -> None:
+    async def _give_up(self, lease: Lease) -> None:
         """The row runs out by itself when it cannot be given up."""
         try:
-            await call()
+            await self._leader.give_up(self._terms.holder, lease.epoch)
         except DatabaseUnavailable as error:
             log.warning("scheduler.row_kept", reason=error.message)
