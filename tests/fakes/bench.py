@@ -1,5 +1,6 @@
 """The scheduler's shell on a real database and storage, with a launcher and workers of ours."""
 
+import asyncio
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -44,6 +45,13 @@ class Clock:
 
     def __call__(self) -> float:
         return self.seconds
+
+
+async def calls_end() -> None:
+    """Waits until no drive has a call or a repetition left."""
+    async with asyncio.timeout(20):
+        while any(task.get_name().startswith("drive ") for task in asyncio.all_tasks()):  # noqa: ASYNC110
+            await asyncio.sleep(0.002)
 
 
 @dataclass

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from tests.fakes.bench import LEASE_SECONDS, QUICK, Clock
+from tests.fakes.bench import LEASE_SECONDS, QUICK, Clock, calls_end
 from tests.fakes.rows import BROKE
 from tests.fakes.worker_client import FakeWorker, FakeWorkerClient
 from videoannotator.domain.errors import (
@@ -66,10 +66,6 @@ class Line:
 
         await self.until(enough)
         return next(one for one in self.heard if isinstance(one, kind))
-
-    async def ends(self) -> None:
-        """Waits until no call and no repetition is left."""
-        await self.until(lambda: all(t.get_name() != "drive w1" for t in asyncio.all_tasks()))
 
     def count(self, call: str) -> int:
         """How often the worker was called so."""
@@ -222,7 +218,7 @@ async def test_a_worker_that_has_seen_a_later_leader_is_left_alone(line: Line) -
     line.drive.describe()
     line.drive.attach(ASSIGNMENT)
 
-    await line.ends()
+    await calls_end()
 
     assert sorted(line.worker.calls) == ["Annotate", "Describe", "KeepAlive"]
 
@@ -231,6 +227,7 @@ async def test_nothing_is_sent_once_the_lease_is_over(line: Line) -> None:
     line.clock.seconds += LEASE_SECONDS
     line.drive.describe()
     line.drive.attach(ASSIGNMENT)
+    await calls_end()
     await line.drive.stop("the run has ended")
 
     assert line.worker.calls == []
@@ -243,7 +240,7 @@ async def test_calls_under_way_end_with_the_lease(line: Line) -> None:
 
     line.clock.seconds += LEASE_SECONDS
     calls = list(line.worker.calls)
-    await line.ends()
+    await calls_end()
 
     assert line.worker.calls == calls
 
@@ -254,7 +251,7 @@ async def test_stop_asks_once_and_calls_no_more(line: Line) -> None:
 
     await line.drive.stop("NO_PROGRESS")
     calls = list(line.worker.calls)
-    await line.ends()
+    await calls_end()
 
     assert line.worker.stopped_for == "NO_PROGRESS"
     assert calls[-1] == "Stop"

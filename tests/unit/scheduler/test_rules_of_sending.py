@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.bench import LEASE_SECONDS, Bench, a_bench
+from tests.fakes.bench import LEASE_SECONDS, Bench, a_bench, calls_end
 from tests.fakes.launcher import FakeLauncher
 from tests.fakes.rows import NOW, follow
 from tests.fakes.stored import Stored
@@ -42,22 +42,45 @@ async def test_wait_75_counts_from_the_record_not_from_the_begin_of_a_long_tick(
 
 
 class SlowFolders(FileBlobs):
-    """A storage in which 16 s pass before a folder is made; the lease is renewed meanwhile."""
+    """A storage in which time passes before a folder is made."""
 
     bench: Bench
+    seconds = SEND_WITHIN_SECONDS + 1
+    renewing = True  #: the lease is renewed meanwhile
 
     def path(self, key: str) -> Path:
-        self.bench.clock.seconds += SEND_WITHIN_SECONDS + 1
-        self.bench.lease.renewed(self.bench.clock())
-        return super().path(key)
+        return SlowPath(super().path(key), self)
+
+
+class SlowPath(type(Path())):  # type: ignore[misc]
+    """A folder that is slowly made."""
+
+    def __new__(cls, path: Path, blobs: SlowFolders) -> "SlowPath":
+        made = super().__new__(cls, path)
+        made.blobs = blobs
+        return made
+
+    def mkdir(self, *args: object, **options: object) -> None:
+        super().mkdir(*args, **options)
+        bench = self.blobs.bench
+        bench.clock.seconds += self.blobs.seconds
+        if self.blobs.renewing:
+            bench.lease.renewed(bench.clock())
+
+
+def slow_bench(stored: Stored, folder: Path) -> Bench:
+    """A bench whose folders are slowly made."""
+    blobs = SlowFolders(folder)
+    bench = a_bench(stored, folder)
+    bench.parts = replace(bench.parts, blobs=blobs)
+    blobs.bench = bench
+    return bench
 
 
 async def test_wait_75_a_create_that_could_not_leave_within_15_seconds_is_dropped(
     stored: Stored, tmp_path: Path
 ) -> None:
-    bench = a_bench(stored, tmp_path / "storage")
-    bench.parts = replace(bench.parts, blobs=SlowFolders(tmp_path))
-    bench.parts.blobs.bench = bench  # type: ignore[attr-defined]
+    bench = slow_bench(stored, tmp_path)
     await bench.begin()
     rows, worker = await bench.launched()
 
@@ -166,6 +189,24 @@ async def test_lease_before_send_it_is_looked_at_again_right_before_the_create(
     assert bench.launcher.created == []
 
 
+async def test_lease_before_send_it_is_looked_at_again_after_the_folder_is_made(
+    stored: Stored, tmp_path: Path
+) -> None:
+    bench = slow_bench(stored, tmp_path)
+    bench.parts.blobs.seconds = LEASE_SECONDS - 5
+    bench.parts.blobs.renewing = False
+    await bench.begin()
+    rows, worker = await bench.launched()
+    bench.clock.seconds += 6
+
+    begun = await bench.create(rows, worker)
+    await bench.heard()
+    await bench.close()
+
+    assert begun
+    assert bench.launcher.created == []
+
+
 async def test_lease_before_send_no_worker_is_ended(bench: Bench) -> None:
     rows, worker = await bench.launched()
     bench.clock.seconds += LEASE_SECONDS
@@ -182,6 +223,6 @@ async def test_lease_before_send_no_worker_is_called(bench: Bench) -> None:
     action = Call(job_id=rows.job.id, worker_id=worker.id, address="unix:/w", identity="p1")
 
     await bench.shell.carry_out(action, rows, NOW)
-    await bench.shell.close()
+    await calls_end()
 
     assert bench.workers["w"].calls == []
