@@ -164,8 +164,8 @@ def job_body(
         id=job.id,
         status=job.state,
         video_id=video.id,
-        video_path=video.display_name,
-        video_filename=video.display_name,
+        video_path=rows.video_name,
+        video_filename=rows.video_name,
         video_size_bytes=video.size_bytes,
         video_duration_seconds=video.probe and int(video.probe.duration_seconds),
         video_sha256=video.sha256,
@@ -250,7 +250,7 @@ def file_body(rows: JobRows, artifact: Artifact, *, base: str) -> FileBody:
     """A result file as JSON."""
     return FileBody(
         name=artifact.name,
-        public_name=public_name(artifact.public_name, rows.video.display_name),
+        public_name=public_name(artifact.public_name, rows.video_name),
         role=artifact.role,
         media_type=artifact.media_type,
         size_bytes=artifact.size_bytes,

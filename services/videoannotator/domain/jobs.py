@@ -166,6 +166,8 @@ class Job:
     owner_id: str
     group_id: str | None = None
     video_id: str
+    #: what this job's upload called the video, whose bytes are kept once; empty: as the video does
+    video_name: str = ""
     config: Mapping[str, Any] = field(default_factory=dict)  #: as it was asked for
     priority: int = 0  #: higher goes first
     state: JobState = JobState.PENDING

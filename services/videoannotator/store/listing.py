@@ -1,6 +1,6 @@
 """The query behind a list of jobs."""
 
-from sqlalchemy import ColumnElement, Select, exists, or_, select
+from sqlalchemy import ColumnElement, Select, exists, func, or_, select
 
 from videoannotator.domain.access import Principal
 from videoannotator.domain.jobs import JobKind
@@ -30,8 +30,10 @@ def conditions(principal: Principal, which: JobFilter) -> list[ColumnElement[boo
 
 def _found_by(words: str) -> ColumnElement[bool]:
     words = words.replace("\x00", "")  # PostgreSQL refuses it
+    # As JobRows.video_name.
+    name = func.coalesce(func.nullif(t.jobs.c.video_name, ""), t.videos.c.display_name)
     return or_(
-        t.videos.c.display_name.icontains(words, autoescape=True),
+        name.icontains(words, autoescape=True),
         t.jobs.c.id.istartswith(words, autoescape=True),
     )
 

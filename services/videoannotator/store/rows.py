@@ -28,6 +28,11 @@ class JobRows:
     attempts: tuple[Attempt, ...] = ()  #: by run and number
     workers: tuple[Worker, ...] = ()  #: oldest first
 
+    @property
+    def video_name(self) -> str:
+        """What the job's owner calls the video."""
+        return self.job.video_name or self.video.display_name
+
 
 class LogLine(NamedTuple):
     """A line for the owner of a job."""
@@ -75,6 +80,7 @@ class NewJob:
     owner_id: str
     group_id: str | None = None
     video_id: str
+    video_name: str = ""  #: what this upload called the video; empty: as the video does
     config: dict[str, Any] = field(default_factory=dict)  #: as it was asked for
     priority: int = 0
     idempotency_key: str | None = None
@@ -92,5 +98,5 @@ class JobFilter:
     owner_id: str | None = None
     created_after: datetime | None = None  #: not before it
     created_before: datetime | None = None  #: before it
-    search: str | None = None  #: in the video's name, or the beginning of the job's id
+    search: str | None = None  #: in the name of its video, or the beginning of the job's id
     oldest_first: bool = False

@@ -92,6 +92,7 @@ def _rows(new: NewJob, video: Video, now: datetime) -> JobRows:
         owner_id=new.owner_id,
         group_id=new.group_id,
         video_id=new.video_id,
+        video_name=new.video_name,
         config=new.config,
         priority=new.priority,
         idempotency_key=new.idempotency_key,

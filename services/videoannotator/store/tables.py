@@ -106,6 +106,7 @@ jobs = Table(
     _ref("owner_id", "users.id"),
     _ref("group_id", "groups.id", null=True),
     _ref("video_id", "videos.id"),
+    Column("video_name", Prose, nullable=False),
     Column("config", document(), nullable=False),
     Column("priority", Integer, nullable=False),
     Column("state", Word(JobState), nullable=False, index=True),

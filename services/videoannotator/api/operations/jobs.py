@@ -95,7 +95,7 @@ class JobOperations:
         rows: JobRows | None = None
         try:
             kept = await self.videos.add(new)
-            rows = await self._store(principal, checked, kept)
+            rows = await self._store(principal, checked, kept, new.display_name)
             return rows
         finally:
             if rows is None or rows.video.id != new.id:
@@ -107,10 +107,13 @@ class JobOperations:
             await self.blobs.delete_prefix(keys.video_folder(video.owner_id, video.id))
             await self.videos.forget(video.id)
 
-    async def _store(self, principal: Principal, checked: Plan, video: Video) -> JobRows:
+    async def _store(
+        self, principal: Principal, checked: Plan, video: Video, name: str = ""
+    ) -> JobRows:
         new = NewJob(
             owner_id=principal.user_id,
             video_id=video.id,
+            video_name=name,
             config=checked.config,
             priority=checked.priority,
             idempotency_key=checked.idempotency_key,

@@ -100,7 +100,7 @@ def members(results: Results) -> list[tuple[str, str, int]]:
     """What goes into the ZIP, all at its root: (name, key, size in bytes), the video first."""
     video = results.rows.video
     files = [_download(results.rows, artifact) for artifact in results.artifacts]
-    names = unique_names([video_name(video.display_name), *(file.name for file in files)])
+    names = unique_names([video_name(results.rows.video_name), *(file.name for file in files)])
     stored = [(video.key, video.size_bytes), *((file.key, file.size_bytes) for file in files)]
     return [(name, key, size) for name, (key, size) in zip(names, stored, strict=True)]
 
@@ -115,7 +115,7 @@ def _pick(results: Results, pipeline: str, file: str | None) -> Artifact:
         )
     if file is None:
         return files[0]
-    display = results.rows.video.display_name
+    display = results.rows.video_name
     for each in files:
         if file in (each.name, public_name(each.public_name, display)):
             return each
@@ -129,7 +129,7 @@ def _download(rows: JobRows, artifact: Artifact) -> Download:
     )
     return Download(
         key=f"{folder}/{artifact.name}",
-        name=public_name(artifact.public_name, rows.video.display_name),
+        name=public_name(artifact.public_name, rows.video_name),
         media_type=artifact.media_type,
         size_bytes=artifact.size_bytes,
         sha256=artifact.sha256,

@@ -158,6 +158,7 @@ def _jobs() -> None:
         sa.Column("owner_id", ID, nullable=False),
         sa.Column("group_id", ID),
         sa.Column("video_id", ID, nullable=False),
+        sa.Column("video_name", sa.Text(), nullable=False),
         sa.Column("config", sa.JSON(), nullable=False),
         sa.Column("priority", sa.Integer(), nullable=False),
         sa.Column("state", WORD, nullable=False),
