@@ -174,6 +174,7 @@ async def test_a_worker_that_refuses_the_request_has_ended_it(
     assert finished.ended.failure is not None
     assert finished.ended.failure.code is Code.REQUEST_ERROR
     assert finished.ended.failure.message == refusal.message
+    await line.until(lambda: line.count("KeepAlive") >= 4)
     assert line.count("Annotate") == 1
 
 
