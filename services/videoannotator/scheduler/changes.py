@@ -4,7 +4,6 @@ Each looks again whether the action still applies and returns None when it does 
 decision and the lock somebody may have cancelled, or another leader may have acted.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -278,11 +277,6 @@ def why(last: Attempt, examined: Examined) -> Failure:
             message="The worker said it had finished, and its manifest is not there.",
         )
     return Failure(code=Code.KILLED_UNKNOWN, message="The worker ended without a word.")
-
-
-def with_tail(examined: Examined, lines: Sequence[str]) -> Examined:
-    """What was found, with the worker's last lines."""
-    return replace(examined, log_tail=tuple(lines))
 
 
 def run_of(rows: JobRows, run_id: str) -> Run | None:

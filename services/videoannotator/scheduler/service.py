@@ -12,7 +12,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
 
-from videoannotator.domain.errors import DatabaseUnavailable, NotLeader, Unavailable
+from videoannotator.domain.errors import NotLeader, StorageError, Unavailable
 from videoannotator.domain.leadership import Leadership
 from videoannotator.rpc.auth import TokenInterceptor
 from videoannotator.rpc.channel import server_options
@@ -27,6 +27,9 @@ from videoannotator.telemetry import get_logger
 from videoannotator.v1 import scheduler_pb2_grpc
 
 ENDING_MARGIN_SECONDS = 10.0  # beyond the workers' grace, when the program takes them along
+
+#: A database that is away and a disk that is full are waited for: work that runs goes on meanwhile.
+TRANSIENT = (Unavailable, StorageError)
 
 log = get_logger(__name__)
 
@@ -125,7 +128,7 @@ class Scheduler:
         terms = self._terms
         try:
             return await self._leader.acquire(terms.holder, terms.listen, terms.lease_seconds)
-        except DatabaseUnavailable as error:
+        except TRANSIENT as error:
             log.warning("scheduler.database_unavailable", reason=error.message)
             return None
 
@@ -135,7 +138,7 @@ class Scheduler:
         try:
             snapshot = await self._parts.schedule.snapshot()
             await self._loop_on(lease, snapshot.now)
-        except DatabaseUnavailable as error:
+        except TRANSIENT as error:
             log.warning("scheduler.database_unavailable", reason=error.message)
             await asyncio.sleep(1.0)
         finally:
@@ -168,7 +171,7 @@ class Scheduler:
                 await loop.run()
             except NotLeader:
                 return
-            except Unavailable as error:
+            except TRANSIENT as error:
                 log.warning("scheduler.cannot_look", reason=error.message)
                 await asyncio.sleep(1.0)
 
@@ -180,7 +183,7 @@ class Scheduler:
                 kept = await self._leader.renew(
                     self._terms.holder, lease.epoch, self._terms.lease_seconds
                 )
-            except DatabaseUnavailable as error:
+            except TRANSIENT as error:
                 log.warning("scheduler.renewal_failed", reason=error.message)
                 continue
             if not kept:
@@ -191,5 +194,5 @@ class Scheduler:
         """The row runs out by itself when it cannot be given up."""
         try:
             await self._leader.give_up(self._terms.holder, lease.epoch)
-        except DatabaseUnavailable as error:
+        except TRANSIENT as error:
             log.warning("scheduler.row_kept", reason=error.message)

@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -41,6 +41,7 @@ from videoannotator.scheduler.examine import Place, examine
 from videoannotator.scheduler.inbox import CreateEnded, ExamineEnded, Inbox, TerminateEnded
 from videoannotator.scheduler.launchers.interface import Launcher
 from videoannotator.scheduler.lease import Lease
+from videoannotator.scheduler.log_tail import readable
 from videoannotator.scheduler.policy import Policy
 from videoannotator.scheduler.reconcile import purgeable
 from videoannotator.scheduler.sweep import Sweeper
@@ -289,8 +290,8 @@ class Shell:
         try:
             found = await examine(self._parts.blobs, place)
             if not found.found:
-                tail = await self._parts.launcher.logs(worker, LOG_TAIL_LINES)
-                found = changes.with_tail(found, tail)
+                lines = await self._parts.launcher.logs(worker, LOG_TAIL_LINES)
+                found = replace(found, log_tail=readable(lines, LOG_TAIL_LINES))
         except VideoAnnotatorError as error:
             log.warning("result.unreadable", run_id=place.run.id, reason=error.message)
             await asyncio.sleep(1.0)  # before the next look
