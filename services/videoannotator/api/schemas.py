@@ -1,6 +1,6 @@
 """Jobs, results and pipelines as JSON: every field of the public server, and ours beside them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -10,7 +10,7 @@ from videoannotator.api.operations.jobs import Page
 from videoannotator.api.operations.results import Results
 from videoannotator.domain.jobs import Artifact, JobState, Run, RunState, Worker
 from videoannotator.formats.names import public_name
-from videoannotator.store.rows import JobRows
+from videoannotator.store.rows import JobRows, reached
 
 
 def rfc3339(instant: datetime) -> str:
@@ -27,6 +27,8 @@ class FailureBody(BaseModel):
     code: str
     message: str
     hint: str
+    stage: str | None  # None: unknown
+    position_seconds: float | None  # media time; None: unknown
     log_tail: list[str]
 
 
@@ -148,6 +150,10 @@ RESULT_STATUS: Mapping[RunState, str] = {
 }
 
 
+#: What a run waits for before a scheduler has said anything about it.
+NOT_LOOKED_AT = "waiting for the scheduler to look"
+
+
 def job_body(
     rows: JobRows,
     now: datetime,
@@ -182,8 +188,8 @@ def job_body(
         queue_position=min(
             (run.queue_position for run in waiting if run.queue_position), default=None
         ),
-        waiting_reason=next((run.waiting_reason for run in waiting if run.waiting_reason), None),
-        progress=sum(run.progress for run in runs) / max(len(runs), 1),
+        waiting_reason=_first_reason(waiting),
+        progress=rows.progress,
         eta_seconds=_eta(rows.runs),
         runs=runs,
         owner=job.owner_id,
@@ -203,12 +209,12 @@ def run_body(
         pipeline=run.pipeline,
         status=run.state,
         attempt=max((each.number for each in rows.attempts if each.run_id == run.id), default=0),
-        progress=_share(run),
+        progress=reached(run),
         stage=run.progress.stage,
         rate=run.progress.rate,
         eta_seconds=_eta([run]),
         queue_position=run.queue_position if waits else None,
-        waiting_reason=run.waiting_reason or None if waits else None,
+        waiting_reason=_first_reason([run]) if waits else None,
         parameters=dict(run.parameters),
         ignored_parameters=dict(run.ignored_parameters),
         summary=dict(run.summary),
@@ -220,6 +226,12 @@ def run_body(
     )
 
 
+def _first_reason(waiting: Sequence[Run]) -> str | None:
+    """What the first run that has a reason waits for; None when nothing waits."""
+    reasons = (run.waiting_reason for run in waiting if run.waiting_reason)
+    return next(reasons, NOT_LOOKED_AT if waiting else None)
+
+
 def _failure(run: Run) -> FailureBody | None:
     if run.failure is None:
         return None
@@ -227,12 +239,10 @@ def _failure(run: Run) -> FailureBody | None:
         code=run.failure.code,
         message=run.failure.message,
         hint=run.failure.advice,
+        stage=run.failure.stage or None,
+        position_seconds=run.failure.position_seconds,
         log_tail=list(run.failure.log_tail),
     )
-
-
-def _share(run: Run) -> float:
-    return 1.0 if run.state is RunState.SUCCEEDED else run.progress.fraction
 
 
 def _eta(runs: Iterable[Run]) -> float | None:

@@ -14,7 +14,7 @@ from videoannotator.store import tables as t
 from videoannotator.store.engine import Database
 from videoannotator.store.reading import records
 from videoannotator.store.records import event_of
-from videoannotator.store.rows import JobRows
+from videoannotator.store.rows import JobRows, reached
 from videoannotator.store.visibility import well_formed
 
 EVENT_LOCK = 0x7661_0001  # "va"; the key of the advisory lock under which ids are assigned
@@ -41,11 +41,10 @@ class NewEvent:
 def state_data(rows: JobRows) -> dict[str, Any]:
     """The state of a job in full, as an event carries it."""
     job = rows.job
-    share = sum(_fraction(run) for run in rows.runs) / max(len(rows.runs), 1)
     return {
         "job_id": job.id,
         "status": job.state.value,
-        "progress": share,
+        "progress": rows.progress,
         "error_message": job.error_message,
         "deleted": job.wants.delete_requested_at is not None,
         "updated_at": _time(job.updated_at),
@@ -62,7 +61,7 @@ def _run_data(run: Run, attempts: Sequence[Attempt]) -> dict[str, Any]:
         "pipeline": run.pipeline,
         "status": run.state.value,
         "attempt": max((each.number for each in attempts if each.run_id == run.id), default=0),
-        "progress": _fraction(run),
+        "progress": reached(run),
         "stage": run.progress.stage,
         "started_at": _time(run.started_at),
         "finished_at": _time(run.finished_at),
@@ -70,10 +69,6 @@ def _run_data(run: Run, attempts: Sequence[Attempt]) -> dict[str, Any]:
         "error": failure
         and {"code": failure.code.value, "message": failure.message, "hint": failure.advice},
     }
-
-
-def _fraction(run: Run) -> float:
-    return 1.0 if run.finished_at is not None else run.progress.fraction
 
 
 def _time(instant: datetime | None) -> str | None:

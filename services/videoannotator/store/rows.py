@@ -12,6 +12,7 @@ from videoannotator.domain.jobs import (
     JobState,
     Resources,
     Run,
+    RunState,
     Worker,
 )
 from videoannotator.domain.leadership import Leadership
@@ -32,6 +33,16 @@ class JobRows:
     def video_name(self) -> str:
         """What the job's owner calls the video."""
         return self.job.video_name or self.video.display_name
+
+    @property
+    def progress(self) -> float:
+        """0 to 1: the mean of what its runs have reached, also when it was cancelled."""
+        return sum(reached(run) for run in self.runs) / max(len(self.runs), 1)
+
+
+def reached(run: Run) -> float:
+    """How far a run came, 0 to 1. Only success is the whole: an end may come anywhere."""
+    return 1.0 if run.state is RunState.SUCCEEDED else run.progress.fraction
 
 
 class LogLine(NamedTuple):

@@ -100,7 +100,7 @@ class DatabaseFacts:
     url: str | None  #: without its password
     size_bytes: int | None
     counts: Mapping[JobState, int]
-    schema: str
+    schema_version: int  #: the number of the revision, as 1 for 0001
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +158,7 @@ class SystemOperations:
             url=url.render_as_string(hide_password=True) if may else None,
             size_bytes=await asyncio.to_thread(_size, file) if file else None,
             counts=await self.jobs.counts(),
-            schema=await asyncio.to_thread(head),
+            schema_version=int(await asyncio.to_thread(head)),
         )
 
     @use_case("system.process")

@@ -196,7 +196,7 @@ async def system_metrics(use: Use, caller: Anybody) -> dict[str, Any]:
             "jobs_failed": jobs.get(JobState.FAILED, 0),
             "jobs_pending": jobs.get(JobState.PENDING, 0),
             "jobs_running": jobs.get(JobState.RUNNING, 0),
-            "total_annotations": None,  # nobody counts over all jobs
+            "total_annotations": None,  # see system_database
             "api_requests_total": count,
             "response_time_avg": round(seconds / count, 4) if count else 0.0,
             "pipeline_processing_time_avg": None,
@@ -230,7 +230,11 @@ async def system_config(use: Use, caller: Anybody) -> dict[str, Any]:
 
 @router.get("/api/v1/system/database")
 async def system_database(use: Use, caller: Anybody) -> dict[str, Any]:
-    """Shows the database's kind and counts; where it is to administrators."""
+    """Shows the database's kind and counts; where it is to administrators.
+
+    `total_annotations` is null: the summaries of runs count scenes, faces, frames and seconds side
+    by side, and their sum would be a number of nothing.
+    """
     facts = await use.system.database(caller)
     counts = facts.counts
     return {
@@ -250,7 +254,7 @@ async def system_database(use: Use, caller: Anybody) -> dict[str, Any]:
             "failed_jobs": counts.get(JobState.FAILED, 0),
             "total_annotations": None,
         },
-        "schema_version": facts.schema,
+        "schema_version": facts.schema_version,
     }
 
 
