@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,7 +22,8 @@ WRITERS = 8  # connections that write at the same time; PostgreSQL only
 def parse_url(url: str) -> URL:
     """The address of a database, with the driver that we use.
 
-    Raises: InvalidSetting when it is neither SQLite in a file nor PostgreSQL.
+    Raises: InvalidSetting when it is neither SQLite in a file nor PostgreSQL, or when the driver
+    is not installed.
     """
     try:
         parsed = make_url(url)
@@ -36,6 +38,12 @@ def parse_url(url: str) -> URL:
         raise InvalidSetting(
             "The SQLite database must be a file.",
             hint="Use sqlite:///path/to/file.db.",
+            field="database.url",
+        )
+    if driver == DRIVERS["postgresql"] and find_spec("psycopg") is None:
+        raise InvalidSetting(
+            "This installation has no PostgreSQL driver.",
+            hint="Run: pip install 'psycopg[binary]', or use sqlite:///path/to/file.db.",
             field="database.url",
         )
     return parsed.set(drivername=driver)

@@ -232,8 +232,8 @@ async def system_config(use: Use, caller: Anybody) -> dict[str, Any]:
 async def system_database(use: Use, caller: Anybody) -> dict[str, Any]:
     """Shows the database's kind and counts; where it is to administrators.
 
-    `total_annotations` is null: the summaries of runs count scenes, faces, frames and seconds side
-    by side, and their sum would be a number of nothing.
+    `total_annotations` is null: what runs found is told as scenes, pictures and seconds of speech
+    side by side, and their sum would count nothing.
     """
     facts = await use.system.database(caller)
     counts = facts.counts
