@@ -9,7 +9,7 @@ from datetime import datetime
 from videoannotator.domain.errors import Conflict, NotFound, StorageError
 from videoannotator.domain.jobs import RUN_ACTIVE, Worker, WorkerState
 from videoannotator.scheduler import accounting
-from videoannotator.scheduler.actions import Action
+from videoannotator.scheduler.actions import Action, Wait
 from videoannotator.scheduler.inbox import Inbox
 from videoannotator.scheduler.launchers.interface import Observation
 from videoannotator.scheduler.lease import Lease
@@ -49,6 +49,7 @@ class Loop:
         self.draining = False
         self.ending = False  #: set to take the workers along
         self._idle = False
+        self._troubled = False  #: the last tick could not do all it wanted
         self.ticked_at: datetime | None = None
 
     @property
@@ -73,6 +74,8 @@ class Loop:
 
     def _pause(self, took: float) -> float:
         """Short while something is on its way, but never so short that it only looks."""
+        if self._troubled:  # looking more often would not mend it
+            return self._pace.tick_seconds
         moving = any(worker.state is not WorkerState.UP for worker in self._workers)
         if moving or self._view.busy or self._view.examining:
             return max(self._pace.quick_seconds, took)
@@ -82,6 +85,7 @@ class Loop:
         """One look and what follows from it; True when rows were changed."""
         ending = self.ending  # whoever sets it meanwhile is answered by the next look
         sights = await self._sights()
+        self._troubled = False
         snapshot = await self._parts.schedule.snapshot()
         now, self.rows = snapshot.now, snapshot.jobs
         self.draining = snapshot.leadership.drain_requested_at is not None
@@ -92,8 +96,10 @@ class Loop:
         )
         by_id = {job.job.id: job for job in self.rows}
         changed = False
-        for action in reconcile(observed, self.rows, self._parts.policy, now):
+        actions = reconcile(observed, self.rows, self._parts.policy, now)
+        for action in actions:
             changed |= await self._act(action, by_id[action.job_id], now)
+        await self._shell.tell_waiting([one for one in actions if isinstance(one, Wait)])
         await self._tidy(now)
         self._idle = ending and not self._workers and not self._unsettled()
         return changed
@@ -108,6 +114,7 @@ class Loop:
             try:
                 return await self._shell.carry_out(action, rows, now)
             except (Conflict, NotFound, StorageError) as error:
+                self._troubled = True
                 name = type(action).__name__
                 log.error("scheduler.action_failed", action=name, reason=error.message)
                 return False

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -119,8 +119,6 @@ class Shell:
                 self._examine(action, rows)
             case Purge():
                 return await self._purge(rows)
-            case Wait():
-                await self._wait(action)
             case _:
                 return await self._decide(action, now)
         return False
@@ -164,10 +162,14 @@ class Shell:
         made = await self._change(action.job_id, lambda rows, _: _first(rows, worker, now))
         return made is not None
 
-    async def _wait(self, action: Wait) -> None:
+    async def tell_waiting(self, waits: Sequence[Wait]) -> None:
+        """Writes why runs wait, all in one transaction: one launch moves up everybody behind it."""
+        if not waits:
+            return
         self._lease.check()
         async with self._parts.schedule.transaction(self._lease.epoch) as transaction:
-            await transaction.waiting(action.run_id, action.reason, action.position)
+            for wait in waits:
+                await transaction.waiting(wait.run_id, wait.reason, wait.position)
 
     async def _purge(self, rows: JobRows) -> bool:
         """Bytes first: when this is cut short the rows are still there to say what must go."""
