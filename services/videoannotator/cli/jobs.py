@@ -193,6 +193,7 @@ def _describe(job: "Job") -> None:
 
 
 def _show_runs(job: "Job") -> None:
+    from videoannotator.cli.failures import failure_lines
     from videoannotator.cli.progress import found, state
 
     columns = ("PIPELINE", "STATE", "#TRY", "FOUND", "#FILES")
@@ -201,8 +202,8 @@ def _show_runs(job: "Job") -> None:
     ]
     write_table(columns, rows)
     for run in job.runs:
-        if run.error is not None and run.error.hint:
-            say(f"{run.pipeline}: {run.error.hint}")
+        if run.error is not None:
+            say("\n  ".join((f"{run.pipeline}:", *failure_lines(run.error))))
 
 
 def _row(job: "Job") -> tuple[object, ...]:

@@ -10,7 +10,7 @@ from videoannotator.cli.options import Config, Json, Pipelines, names, read_conf
 from videoannotator.cli.output import say, write_json
 
 
-def process(
+def process(  # noqa: PLR0913, PLR0917 - an argument for each option
     videos: Annotated[
         list[Path], typer.Argument(metavar="VIDEO...", help="Files or folders.", show_default=False)
     ],
@@ -22,11 +22,15 @@ def process(
     keep: Annotated[
         bool, typer.Option("--keep", help="Keep the private server's storage and log on a failure.")
     ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Show the end of the log of what failed.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Annotate videos with a private server of this machine; its files go to OUTPUT/<video name>.
 
-    Without --pipelines every pipeline runs that can run here. Ctrl-C ends everything.
+    Without --pipelines every pipeline runs that can run here. Ctrl-C ends everything. A folder that
+    holds results of another video is left alone: OUTPUT/<video name>-2 is used then.
     """
     from videoannotator.cli.annotating import Order, annotate, failed, told, write_outcomes
     from videoannotator.cli.private import discard, private_server
@@ -49,7 +53,7 @@ def process(
     finally:
         if server is not None and not kept:
             discard(server)
-    write_json({"jobs": told(outcomes)}) if json else write_outcomes(outcomes)
+    write_json({"jobs": told(outcomes)}) if json else write_outcomes(outcomes, verbose=verbose)
     if kept and server is not None:
         say(f"Kept: {server.folder}")
     raise typer.Exit(ExitCode.FAILED if failed(outcomes) else ExitCode.OK)

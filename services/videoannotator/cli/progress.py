@@ -7,6 +7,7 @@ from typing import Protocol
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
 
+from videoannotator.cli.failures import cut
 from videoannotator.cli.output import duration, on_terminal, say
 from videoannotator.client.records import Job, Run
 from videoannotator.domain.jobs import RunState
@@ -99,7 +100,7 @@ def worth_telling(before: Run | None, now: Run) -> bool:
 def state(run: Run) -> str:
     """A run in a few words: `running, detect, 45 %, 12.3x`, `failed: no audio (MEDIA_ERROR)`."""
     if run.error is not None and run.status is RunState.FAILED:
-        return f"failed: {run.error.message} ({run.error.code})"
+        return f"failed: {cut(run.error.message)} ({run.error.code})"
     parts = [str(run.status)]
     if run.status is RunState.RUNNING:
         parts += [run.stage, f"{run.progress:.0%}", f"{run.rate:.1f}x" if run.rate else ""]

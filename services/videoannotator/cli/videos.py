@@ -1,9 +1,8 @@
-"""Videos on this disk: which files are meant, and what their results are called."""
+"""Videos on this disk: which files are meant."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
-from videoannotator.client.saving import local_name
 from videoannotator.domain.errors import InvalidRequest
 
 #: Endings of files that a folder is searched for; a file that is named may have any.
@@ -44,11 +43,3 @@ def _videos_at(path: Path) -> list[Path]:
 def _is_video(path: Path) -> bool:
     hidden = path.name.startswith(".")
     return not hidden and path.suffix.lower() in ENDINGS and path.is_file()
-
-
-def folders_for(videos: Sequence[Path], output: Path) -> list[Path]:
-    """A folder in `output` for each video, after its name; two of one name get a number."""
-    taken: list[str] = []
-    for video in videos:
-        taken.append(local_name(video.stem, taken))
-    return [output / name for name in taken]

@@ -46,6 +46,8 @@ class RunError:
     code: str
     message: str
     hint: str  #: what to do next
+    stage: str  #: what it was doing; empty when the server does not tell
+    position_seconds: float | None  #: where in the video; None when nobody knows
     log_tail: tuple[str, ...]  #: the worker's last lines, oldest first
 
     @classmethod
@@ -55,6 +57,8 @@ class RunError:
             code=reading.text(data, "code"),
             message=reading.text(data, "message"),
             hint=reading.text(data, "hint"),
+            stage=reading.text(data, "stage"),
+            position_seconds=reading.maybe_number(data, "position_seconds"),
             log_tail=reading.texts(data, "log_tail"),
         )
 
@@ -120,6 +124,7 @@ class Job:
     video_filename: str
     video_size_bytes: int
     video_duration_seconds: float | None  #: None until a worker has opened the video
+    video_sha256: str  #: hexadecimal; empty when the server does not tell
     selected_pipelines: tuple[str, ...]
     config: Mapping[str, Any]
     created_at: datetime | None
@@ -157,6 +162,7 @@ class Job:
             video_filename=reading.text(data, "video_filename"),
             video_size_bytes=reading.whole(data, "video_size_bytes"),
             video_duration_seconds=reading.maybe_number(data, "video_duration_seconds"),
+            video_sha256=reading.text(data, "video_sha256"),
             selected_pipelines=reading.texts(data, "selected_pipelines"),
             config=dict(data.get("config") or {}),
             created_at=reading.maybe_time(data, "created_at"),

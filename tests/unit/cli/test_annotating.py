@@ -1,14 +1,15 @@
 """From videos to files, at a server that answers as it was told."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.fakes.server import API, Answer, FakeServer, file_body, job_body, run_body
+from tests.fakes.server import API, Answer, FakeServer, envelope, file_body, job_body, run_body
 from videoannotator.cli import annotating
 from videoannotator.cli.annotating import Order, annotate, failed, told, write_outcomes
-from videoannotator.domain.errors import PipelineUnavailable
+from videoannotator.domain.errors import InvalidConfig, PipelineUnavailable
 
 JOBS = f"{API}/jobs"
 DONE = run_body("succeeded", artifacts=[file_body(hashlib.sha256(b"{}").hexdigest())])
@@ -72,7 +73,59 @@ def test_what_failed_is_told_with_its_hint(
     write_outcomes(outcomes)
 
     assert failed(outcomes)
-    assert "clip.mp4: scene_detection: No picture. Convert it." in capsys.readouterr().err
+    told_lines = capsys.readouterr().err.splitlines()[-2:]
+    assert told_lines == [
+        "clip.mp4: scene_detection: MEDIA_ERROR: No picture.",
+        "  Convert it.",
+    ]
+
+
+def test_a_video_that_cannot_be_read_does_not_hold_up_the_others(
+    server: FakeServer, order: Order, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prepare(server, job_body(runs=[DONE]))
+    gone = order.output.parent / "gone.mp4"
+
+    outcomes = annotate(server.address, "va_key", replace(order, videos=[gone, *order.videos]))
+    write_outcomes(outcomes)
+
+    assert [len(each.files) for each in outcomes] == [0, 1]
+    assert failed(outcomes)
+    said = capsys.readouterr()
+    assert "gone.mp4" in said.err
+    assert "not sent" in said.out
+    assert told(outcomes)[0]["job"] is None
+
+
+def test_parameters_that_are_refused_end_the_call(server: FakeServer, order: Order) -> None:
+    server.gives("POST", JOBS, envelope("INVALID_CONFIG", "Bad."), 400)
+
+    with pytest.raises(InvalidConfig):
+        annotate(server.address, "va_key", order)
+
+
+def test_a_folder_of_another_videos_results_is_left_alone(
+    server: FakeServer, order: Order, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old = order.output / "clip"
+    old.mkdir(parents=True)
+    (old / ".video-sha256").write_text("0" * 64)
+    (old / "clip_scene_detection.json").write_text("old")
+    prepare(server, job_body(runs=[DONE]))
+
+    (outcome,) = annotate(server.address, "va_key", order)
+
+    assert (old / "clip_scene_detection.json").read_text() == "old"
+    assert outcome.files == (order.output / "clip-2" / "clip_scene_detection.json",)
+    assert "clip holds another video" in capsys.readouterr().err
+
+
+def test_a_job_without_files_leaves_no_folder(server: FakeServer, order: Order) -> None:
+    prepare(server, job_body("failed"))
+
+    annotate(server.address, "va_key", order)
+
+    assert list(order.output.iterdir()) == []
 
 
 def test_without_a_choice_all_that_can_run_is_asked_for(server: FakeServer, order: Order) -> None:

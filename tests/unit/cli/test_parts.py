@@ -14,7 +14,7 @@ from videoannotator.cli.annotating import real_time
 from videoannotator.cli.output import duration, size
 from videoannotator.cli.private import private_settings
 from videoannotator.cli.progress import found, state, worth_telling
-from videoannotator.cli.videos import folders_for, videos_in
+from videoannotator.cli.videos import videos_in
 from videoannotator.client.records import Run
 from videoannotator.domain.errors import InvalidRequest, InvalidSetting
 from videoannotator.settings import Settings, load_settings
@@ -129,14 +129,6 @@ def test_a_folder_means_its_videos_and_a_file_is_taken_as_it_is(tmp_path: Path) 
 def test_a_folder_without_a_video_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidRequest, match="no video"):
         videos_in([tmp_path])
-
-
-def test_each_video_has_a_folder_of_its_own() -> None:
-    videos = [Path("a/clip.mp4"), Path("b/clip.mp4"), Path("b/other.mov")]
-
-    folders = folders_for(videos, Path("results"))
-
-    assert [str(each) for each in folders] == ["results/clip", "results/clip-2", "results/other"]
 
 
 def test_a_private_server_is_private_whatever_the_environment_says(tmp_path: Path) -> None:
