@@ -1,16 +1,14 @@
 """A private server: one for this command alone, gone when the command is."""
 
 import json
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from videoannotator.client.saving import typed_errors
+from videoannotator.cli.private_folder import PrivateFolder
 from videoannotator.domain.errors import Unavailable
 from videoannotator.settings import environment
 
@@ -26,33 +24,23 @@ class PrivateServer:
 
     address: str
     token: str
-    folder: Path  #: all that it stores
 
 
 @contextmanager
-def private_server(output: Path, stop_grace_seconds: float) -> Iterator[PrivateServer]:
-    """Serves on a free port of this machine, out of a new folder in `output`, until left.
+def private_server(folder: PrivateFolder, stop_grace_seconds: float) -> Iterator[PrivateServer]:
+    """Serves on a free port of this machine, with all that it stores in `folder`, until left.
 
     The server watches its stdin, which this process holds: it ends, workers and all, also when this
-    process is killed. The folder stays; remove it with `discard`.
+    process is killed.
     Raises: StorageError, Unavailable when the server does not start.
     """
-    with typed_errors(output):
-        output.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=".videoannotator-", dir=output)).absolute()
-        log = (folder / LOG).open("wb")
-    with log:
+    with (folder.path / LOG).open("wb") as log:
         process = _start(folder, log.fileno())
     try:
-        address, token = _announced(process, folder)
-        yield PrivateServer(address=address, token=token, folder=folder)
+        address, token = _announced(process, folder.path)
+        yield PrivateServer(address=address, token=token)
     finally:
         _stop(process, stop_grace_seconds + MARGIN_SECONDS)
-
-
-def discard(server: PrivateServer) -> None:
-    """Removes all that a private server stored."""
-    shutil.rmtree(server.folder, ignore_errors=True)
 
 
 def private_settings(folder: Path) -> Mapping[str, str]:
@@ -68,14 +56,15 @@ def private_settings(folder: Path) -> Mapping[str, str]:
     }
 
 
-def _start(folder: Path, log: int) -> subprocess.Popen[bytes]:
+def _start(folder: PrivateFolder, log: int) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "videoannotator.cli", "serve", "--json"]
     return subprocess.Popen(
         [*command, "--until-stdin-closes"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=log,
-        env={**environment(), **private_settings(folder)},
+        env={**environment(), **private_settings(folder.path)},
+        pass_fds=(folder.lock,),  # it owns the folder until it has ended, too
         # Ctrl-C at the terminal is for this process, which then ends the server in good order.
         start_new_session=True,
     )

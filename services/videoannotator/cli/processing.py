@@ -33,7 +33,8 @@ def process(  # noqa: PLR0913, PLR0917 - an argument for each option
     holds results of another video is left alone: OUTPUT/<video name>-2 is used then.
     """
     from videoannotator.cli.annotating import Order, annotate, failed, told, write_outcomes
-    from videoannotator.cli.private import discard, private_server
+    from videoannotator.cli.private import private_server
+    from videoannotator.cli.private_folder import private_folder
     from videoannotator.cli.videos import videos_in
     from videoannotator.settings import load_settings
 
@@ -44,16 +45,12 @@ def process(  # noqa: PLR0913, PLR0917 - an argument for each option
         output=output,
     )
     grace = load_settings().scheduler.stop_grace_seconds
-    kept = False
-    server = None
-    try:
-        with private_server(output, grace) as server:
+    with private_folder(output) as folder:
+        with private_server(folder, grace) as server:
             outcomes = annotate(server.address, server.token, order)
-        kept = keep and failed(outcomes)
-    finally:
-        if server is not None and not kept:
-            discard(server)
+        if keep and failed(outcomes):
+            folder.keep()
     write_json({"jobs": told(outcomes)}) if json else write_outcomes(outcomes, verbose=verbose)
-    if kept and server is not None:
-        say(f"Kept: {server.folder}")
+    if folder.kept:
+        say(f"Kept: {folder.path}")
     raise typer.Exit(ExitCode.FAILED if failed(outcomes) else ExitCode.OK)
