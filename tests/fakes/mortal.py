@@ -48,6 +48,7 @@ class Life:
     act: str = ""  #: cancel | delete
     job_id: str = ""  #: whose
     epochs: str = ""  #: file for the epoch of each transaction
+    freeze_at: int = 0  #: number of the transaction before which it stops (SIGSTOP); 0: none
     for_ever: bool = False  #: else it goes when nothing is left to do
 
 
@@ -62,7 +63,7 @@ async def live(life: Life) -> None:
     if life.reached:
         wrap(Steps(Path(life.reached), life.die_at, life.act_at, _act(life, database)))
     if life.epochs:
-        record_epochs(Path(life.epochs))
+        record_epochs(Path(life.epochs), life.freeze_at)
     scheduler = local_scheduler(settings, database, blobs, Catalogue.load())
     await scheduler.start()
     while life.for_ever or not await nothing_left(database):

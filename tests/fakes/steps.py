@@ -203,12 +203,20 @@ def described(rows: JobRows, changes: Changes) -> Iterator[str]:
         yield "probe"
 
 
-def record_epochs(path: Path) -> None:
-    """Appends the epoch of each transaction, inside of it: in the order in which they commit."""
+def record_epochs(path: Path, freeze_at: int) -> None:
+    """Appends the epoch of each transaction, inside of it: in the order in which they commit.
+
+    Stops the process before the transaction of that number, which is about to begin: 0 is none.
+    """
     original = Schedule.transaction
+    begun = 0
 
     @asynccontextmanager
     async def transaction(self: Schedule, epoch: int) -> AsyncIterator[SchedulerTransaction]:
+        nonlocal begun
+        begun += 1
+        if begun == freeze_at:
+            os.kill(os.getpid(), signal.SIGSTOP)
         async with original(self, epoch) as plain:
             yield plain
             append(path, str(epoch))

@@ -4,12 +4,13 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from tests.fakes.site import Site, journal, overlaps, workers_of
 from videoannotator.blobs import keys
-from videoannotator.domain.jobs import JOB_FINAL, Run, RunState, WorkerState
+from videoannotator.domain.jobs import JOB_FINAL, Run, RunState, Worker, WorkerState
 from videoannotator.formats.manifest import read_manifest
 from videoannotator.store.jobs import Jobs
 from videoannotator.store.rows import JobRows
@@ -21,6 +22,7 @@ async def faults(site: Site, jobs: Iterable[JobRows], lines: Path) -> list[str]:
     found = [*_overlapping(told), *_left_processes(site.settings.storage.root)]
     for job in jobs:
         found += _unended(job)
+        found += _out_of_order(job)
         found += _unlike_the_journal(site, job, told)
         found += [fault async for fault in _of_results(site, job)]
     found += [f"half a file: {key}" for key in _partial(site.settings.storage.root)]
@@ -55,6 +57,24 @@ def _unended(job: JobRows) -> Iterator[str]:
     for attempt in job.attempts:
         if attempt.open:
             yield f"attempt {attempt.number} of {attempt.run_id} is open"
+
+
+def _out_of_order(job: JobRows) -> Iterator[str]:
+    """CANCELLED comes after GONE, an attempt after the end of the one before it."""
+    for run in job.runs:
+        late = [one for one in job.workers if one.run_id == run.id and not _gone_before(one, run)]
+        if run.state is RunState.CANCELLED and late:
+            yield f"run {run.id} was cancelled before its worker was gone"
+        own = sorted((a for a in job.attempts if a.run_id == run.id), key=lambda a: a.number)
+        for before, after in pairwise(own):
+            if before.over_at is None or before.over_at > after.opened_at:
+                yield f"attempt {after.number} of {run.id} was opened beside another"
+
+
+def _gone_before(worker: Worker, run: Run) -> bool:
+    """By the one clock of the database."""
+    both = worker.gone_at is not None and run.finished_at is not None
+    return both and worker.gone_at <= run.finished_at  # type: ignore[operator]
 
 
 def _unlike_the_journal(site: Site, job: JobRows, told: list[dict[str, Any]]) -> Iterator[str]:

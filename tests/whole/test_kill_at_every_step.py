@@ -148,6 +148,7 @@ class Played:
 async def what_is_left(site: Site) -> list[str]:
     """Rows and bytes of a site in which everything was deleted."""
     left = [f"bytes of {key}" for top in ("jobs", "videos") for key in await site.blobs.list(top)]
+    left += [f"folder {path}" for path in site.settings.storage.root.glob("jobs/*/*")]
     async with site.database.reading() as connection:
         for table in (tables.jobs, tables.runs, tables.attempts, tables.workers, tables.videos):
             count = await connection.scalar(select(func.count()).select_from(table))
