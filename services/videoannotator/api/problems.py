@@ -70,11 +70,18 @@ FRAMEWORK_CODES = {
     405: "METHOD_NOT_ALLOWED",
     413: "TOO_LARGE",
     415: "UNSUPPORTED_TYPE",
+    416: "RANGE_NOT_SATISFIABLE",
 }
-FRAMEWORK_HINTS = {
+#: What to do next, where the error itself does not say it.
+HINTS = {
+    400: "Correct the request and send it again; /openapi.json describes it.",
     404: "The routes are listed in /openapi.json.",
     405: "The header Allow names the methods of this address.",
+    409: "Look at its state, then decide.",
     413: "Send a smaller body.",
+    415: "Send a type that /openapi.json names for this address.",
+    416: "Ask for bytes before the length that Content-Range tells, or leave Range out.",
+    422: "Correct it and send it again.",
 }
 RETRY_AFTER_SECONDS = 5  # when a part does not answer and nobody knows for how long
 
@@ -117,7 +124,7 @@ def refusal(error: VideoAnnotatorError, request_id: str) -> JSONResponse:
         answer.code,
         error.message,
         request_id=request_id,
-        hint=error.hint,
+        hint=error.hint or HINTS.get(answer.status, ""),
         field=error.field,
         detail=_problems(error),
     )
@@ -155,7 +162,7 @@ async def _framework_error(request: Request, error: Exception) -> Response:
         FRAMEWORK_CODES.get(error.status_code, "HTTP_ERROR"),
         str(error.detail) or HTTPStatus(error.status_code).phrase,
         request_id=request_id_of(request.scope),
-        hint=FRAMEWORK_HINTS.get(error.status_code, ""),
+        hint=HINTS.get(error.status_code, ""),
     )
     return JSONResponse(body, error.status_code, headers=dict(error.headers or {}))
 

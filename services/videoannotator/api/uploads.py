@@ -52,6 +52,15 @@ class Destination:
     max_bytes: int
 
 
+def video_too_large(max_bytes: int) -> TooLarge:
+    """The refusal of a video of more than `max_bytes`."""
+    return TooLarge(
+        f"A video may have {max_bytes} bytes at most.",
+        hint="Compress or cut it, or ask the operator to raise the limit.",
+        field="video",
+    )
+
+
 async def read_form(
     content_type: str, body: AsyncIterator[bytes], destination: Destination
 ) -> Form:
@@ -67,7 +76,10 @@ async def read_form(
         text = await _text(body)
         return Form(fields=dict(parse_qsl(text, keep_blank_values=True)))
     if kind:
-        raise UnsupportedType(f"A form is sent as {MULTIPART}, not as {kind[:80]}.")
+        raise UnsupportedType(
+            f"A form is sent as {MULTIPART}, not as {kind[:80]}.",
+            hint="Let your HTTP library write the form, as curl does with -F.",
+        )
     return Form(fields={})
 
 
@@ -81,7 +93,9 @@ async def _multipart(boundary: str, body: AsyncIterator[bytes], destination: Des
         name = event.name or ""
         if name == destination.field and event.filename:
             if file is not None:
-                raise InvalidRequest(f"More than one file '{name}'.", field=name)
+                raise InvalidRequest(
+                    f"More than one file '{name}'.", hint="Submit a job for each.", field=name
+                )
             file = await _stored(event.filename, events, destination)
         else:
             fields[name] = await _text(_part(events))
@@ -96,7 +110,10 @@ async def _events(boundary: str, body: AsyncIterator[bytes]) -> AsyncIterator[Ev
                 for event in parser.parse(chunk) if chunk else ():
                     yield event
     except ParserLimitReached as error:
-        raise TooLarge(f"The form has more than {MAX_PARTS} parts, or too long headers.") from error
+        raise TooLarge(
+            f"The form has more than {MAX_PARTS} parts, or too long headers.",
+            hint="Send the fields that /openapi.json names, each once.",
+        ) from error
     except MultipartError as error:
         raise InvalidRequest(
             "The multipart form is malformed.", hint="Let your HTTP library write the form."
@@ -113,7 +130,10 @@ async def _part(events: AsyncIterator[Event]) -> AsyncIterator[bytes]:
 
 
 async def _stored(filename: str, events: AsyncIterator[Event], to: Destination) -> File:
-    stored = await to.blobs.put(to.key, _part(events), max_bytes=to.max_bytes)
+    try:
+        stored = await to.blobs.put(to.key, _part(events), max_bytes=to.max_bytes)
+    except TooLarge as error:
+        raise video_too_large(to.max_bytes) from error
     return File(filename=filename, key=to.key, stored=stored)
 
 
@@ -122,8 +142,13 @@ async def _text(chunks: AsyncIterator[bytes]) -> str:
     async for chunk in chunks:
         whole += chunk
         if len(whole) > MAX_FIELD_BYTES:
-            raise TooLarge(f"A field of the form has more than {MAX_FIELD_BYTES} bytes.")
+            raise TooLarge(
+                f"A field of the form has more than {MAX_FIELD_BYTES} bytes.",
+                hint="Send the video as a file, and short fields.",
+            )
     try:
         return whole.decode()
     except UnicodeDecodeError as error:
-        raise InvalidRequest("A field of the form is not UTF-8.") from error
+        raise InvalidRequest(
+            "A field of the form is not UTF-8.", hint="Send every field as UTF-8."
+        ) from error

@@ -89,6 +89,7 @@ async def test_a_job_that_has_ended_cannot_be_cancelled(site: ApiSite) -> None:
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (409, "JOB_ALREADY_COMPLETED")
     assert answer.json()["detail"].startswith(f"Cannot cancel job {job_id}")
+    assert f"DELETE /api/v1/jobs/{job_id}" in answer.json()["error"]["hint"]
 
 
 async def test_a_deleted_job_is_hidden_at_once(site: ApiSite) -> None:

@@ -1,12 +1,13 @@
 """Every error has its answer, and every answer its one shape."""
 
+import json
 import re
 from collections.abc import Iterator
 
 import pytest
 
 from tests.fakes.api_site import ApiSite
-from videoannotator.api.problems import ANSWERS, answer_of
+from videoannotator.api.problems import ANSWERS, answer_of, refusal
 from videoannotator.domain.errors import JobNotFound, VideoAnnotatorError
 
 
@@ -26,6 +27,14 @@ def test_an_error_of_tomorrow_is_answered_as_the_one_above_it() -> None:
         """Of tomorrow."""
 
     assert answer_of(ForeignJob()) == ANSWERS[JobNotFound]
+
+
+def test_a_caller_is_always_told_what_to_do_next() -> None:
+    refused = [kind for kind, answer in ANSWERS.items() if answer.status < 500]
+
+    told = {kind: json.loads(refusal(kind(), "").body)["error"]["hint"] for kind in refused}
+
+    assert [kind for kind, hint in told.items() if not hint] == []
 
 
 @pytest.mark.parametrize(
@@ -55,7 +64,7 @@ async def test_every_refusal_has_one_shape(
     assert body["detail"] == body["error"]["message"] != ""
     assert body["error"]["request_id"] == "mine-1" == answer.headers["x-request-id"]
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z", body["error"]["timestamp"])
-    assert "hint" in body["error"]
+    assert body["error"]["hint"]
     assert answer.headers["content-type"] == "application/json"
 
 
@@ -73,6 +82,17 @@ async def test_malformed_json_is_a_bad_request(site: ApiSite) -> None:
 
     assert answer.status_code == 400
     assert answer.json()["error"]["code"] == "INVALID_REQUEST"
+
+
+async def test_json_that_is_nested_too_deep_is_told_with_a_way_out(site: ApiSite) -> None:
+    answer = await site.admin.post(
+        "/api/v1/config/validate",
+        content=b'{"config": {"a": ' + b"[" * 2000 + b"]" * 2000 + b"}}",
+        headers={"Content-Type": "application/json"},
+    )
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "INVALID_REQUEST")
+    assert answer.json()["error"]["hint"]
 
 
 @pytest.mark.parametrize("announced", [True, False])

@@ -12,6 +12,7 @@ from tests.fakes.api_site import ApiSite, open_site
 from tests.fakes.http_server import served, wire
 from videoannotator.store.videos import Videos
 
+NESTED = '{"scene_detection": {"a": ' + "[" * 300 + "]" * 300 + "}}"
 SCENES = {"selected_pipelines": "scene_detection"}
 
 
@@ -97,7 +98,8 @@ async def test_pipelines_are_chosen(site: ApiSite, selected: str, expected: list
         ('{"threshold": 9, "scene_detection": {"threshold": 8}}', 8, {}),
         ('{"scene_detection": {"treshold": 9}}', 3.5, {"treshold": "threshold"}),
         ('{"video_processing": {"fps": 5}}', 3.5, {"video_processing": ""}),
-        ('{"voice_activity": {"threshold": 1000}}', 3.5, {}),
+        ('{"voice_activity": {"threshold": 10, "x": 1}}', 3.5, {}),
+        ('{"face_analysis": {"threshold": 10}}', 3.5, {}),
     ],
 )
 async def test_a_configuration_is_applied_and_what_nobody_knows_is_told(
@@ -123,6 +125,22 @@ async def test_a_configuration_is_applied_and_what_nobody_knows_is_told(
             "scene_detection.threshold",
             "0 to 100",
         ),
+        (
+            {"config": '{"voice_activity": {"threshold": 1000}}'},
+            400,
+            "INVALID_CONFIG",
+            "voice_activity.threshold",
+            "0 to 100",
+        ),
+        (
+            {"config": '{"threshold": 9, "face_analysis": {"threshold": -1}}'},
+            400,
+            "INVALID_CONFIG",
+            "face_analysis.threshold",
+            "0 to 100",
+        ),
+        ({"config": NESTED}, 400, "INVALID_REQUEST", "config", "too deep"),
+        ({"config": '{"a": "\\ud800"}'}, 400, "INVALID_REQUEST", "config", "UTF-8"),
         (
             {"config": '{"scene_detection": 7}'},
             400,
@@ -160,6 +178,7 @@ async def test_a_refused_request_says_why_and_leaves_nothing(
     error = answer.json()["error"]
     assert (answer.status_code, error["code"], error.get("field")) == (status, code, field)
     assert told in error["message"] + error["hint"]
+    assert error["hint"]
     assert site.files() == []
     assert (await site.admin.get("/api/v1/jobs")).json()["total"] == 0
 
@@ -212,6 +231,7 @@ async def test_a_malformed_form_is_refused(
     answer = await site.admin.post("/api/v1/jobs", content=content, headers={"Content-Type": kind})
 
     assert answer.status_code == status
+    assert answer.json()["error"]["hint"]
     assert site.files() == []
 
 
@@ -258,7 +278,7 @@ async def test_a_repeated_request_gives_the_same_job(site: ApiSite) -> None:
     assert first.json()["id"] == second.json()["id"]
     assert (first.status_code, second.status_code) == (201, 201)
     assert (other.status_code, other.json()["error"]["code"]) == (409, "IDEMPOTENCY_MISMATCH")
-    assert bad.status_code == 400
+    assert (bad.status_code, bad.json()["error"]["hint"]) == (400, "Send a UUID.")
     assert len(site.files()) == 1
 
 
@@ -268,6 +288,42 @@ async def test_uploads_are_limited_per_minute(tmp_path: Path, empty_database: Pa
 
     assert [each.status_code for each in answers] == [201, 201, 429]
     assert 0 < int(answers[2].headers["retry-after"]) <= 60
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        ({"config": "{nope"}, 400),
+        ({"selected_pipelines": "nope"}, 400),
+        ({"selected_pipelines": "face_analysis"}, 409),
+        ({"video_id": "x"}, 400),
+    ],
+)
+async def test_a_refused_upload_does_not_count(
+    tmp_path: Path, empty_database: Path, data: dict[str, str], status: int
+) -> None:
+    async with open_site(tmp_path / "site", empty_database, uploads_per_minute=1) as site:
+        refused = [await submit(site, **data) for _ in range(2)]
+        missing = await site.admin.post("/api/v1/jobs", data=SCENES)
+        unknown = await site.admin.post("/api/v1/jobs", data={**SCENES, "video_id": "none"})
+        taken = [await submit(site) for _ in range(2)]
+
+    assert [each.status_code for each in refused] == [status, status]
+    assert (missing.status_code, unknown.status_code) == (422, 404)
+    assert [each.status_code for each in taken] == [201, 429]
+
+
+async def test_an_upload_that_meets_another_limit_counts(
+    tmp_path: Path, empty_database: Path
+) -> None:
+    limits = {"uploads_per_minute": 1, "max_queued_runs_per_owner": 1}
+    async with open_site(tmp_path / "site", empty_database, **limits) as site:
+        full = await submit(site, selected_pipelines="scene_detection,voice_activity")
+        after = await submit(site)
+
+    assert (full.status_code, after.status_code) == (429, 429)
+    assert "retry-after" not in full.headers
+    assert "retry-after" in after.headers
 
 
 async def test_an_owner_has_so_many_runs_and_bytes(tmp_path: Path, empty_database: Path) -> None:
@@ -303,7 +359,9 @@ async def test_too_large_a_video_is_refused_while_it_is_read(
             body = json.loads(await line.body(answer))
 
         assert answer.startswith("HTTP/1.1 413 ")
-        assert body["error"]["code"] == "TOO_LARGE"
+        assert (body["error"]["code"], body["error"]["field"]) == ("TOO_LARGE", "video")
+        assert body["detail"] == "A video may have 3000000 bytes at most."
+        assert "operator" in body["error"]["hint"]
         assert site.files() == []
 
 

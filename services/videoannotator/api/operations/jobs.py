@@ -10,7 +10,7 @@ from videoannotator.api.limits import PerMinute
 from videoannotator.api.names import display_name
 from videoannotator.api.operations.auditing import Hook, use_case
 from videoannotator.api.operations.submission import Plan, Request, plan
-from videoannotator.api.uploads import File
+from videoannotator.api.uploads import File, video_too_large
 from videoannotator.api.wake import SchedulerClient
 from videoannotator.blobs import keys
 from videoannotator.blobs.interface import BlobStore
@@ -20,7 +20,6 @@ from videoannotator.domain.errors import (
     JobAlreadyEnded,
     JobNotFound,
     LimitReached,
-    TooLarge,
 )
 from videoannotator.domain.jobs import Artifact
 from videoannotator.domain.videos import Video
@@ -57,15 +56,15 @@ class JobOperations:
     hook: Hook
 
     @use_case("upload.begin")
-    async def admit(self, principal: Principal, announced_bytes: int) -> None:
-        """Says whether an upload may begin, before its body is read.
+    async def admit(self, principal: Principal, announced_bytes: int) -> float:
+        """Says whether an upload may begin, before its body is read; when it was counted.
 
         Raises: LimitReached, TooLarge.
         """
         if announced_bytes > self.limits.max_upload_bytes + FORM_BYTES:
-            raise TooLarge(f"A video may have {self.limits.max_upload_bytes} bytes at most.")
-        self.uploads.count(principal.user_id)
+            raise video_too_large(self.limits.max_upload_bytes)
         await self._check_bytes(principal, 0)
+        return self.uploads.count(principal.user_id)
 
     @use_case("job.submit", recorded=True)
     async def submit(self, principal: Principal, request: Request, video: File | str) -> JobRows:
@@ -189,4 +188,7 @@ def named(job_id: str) -> Iterator[None]:
     except JobNotFound as error:
         raise JobNotFound(f"Job {shown} not found") from error
     except JobAlreadyEnded as error:
-        raise JobAlreadyEnded(f"Cannot cancel job {shown}. {error.message}") from error
+        raise JobAlreadyEnded(
+            f"Cannot cancel job {shown}. {error.message}",
+            hint=f"It stays as it is. To remove it: DELETE /api/v1/jobs/{shown}.",
+        ) from error

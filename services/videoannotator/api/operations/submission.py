@@ -24,6 +24,8 @@ from videoannotator.store.rows import NewRun
 FAMILIES = frozenset({"scene", "person", "face", "audio"})
 PRIORITY_BOUND = 100
 MAX_IDEMPOTENCY_KEY_CHARACTERS = 255
+MAX_CONFIG_LEVELS = 32  # of objects and lists inside each other; hundreds exhaust the stack
+CONFIG_SHAPE = 'Send it as {"<pipeline>": {"<parameter>": <value>}}.'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +63,11 @@ def plan(request: Request, catalogue: Catalogue, principal: Principal) -> Plan:
     specs = choose(parse_selected(request.selected_pipelines), catalogue)
     key = request.idempotency_key
     if key is not None and not 0 < len(key) <= MAX_IDEMPOTENCY_KEY_CHARACTERS:
-        raise InvalidRequest("An Idempotency-Key has 1 to 255 characters.", field="Idempotency-Key")
+        raise InvalidRequest(
+            "An Idempotency-Key has 1 to 255 characters.",
+            hint="Send a UUID.",
+            field="Idempotency-Key",
+        )
     return Plan(
         config=config,
         runs=tuple(runs_of(config, specs, catalogue)),
@@ -76,14 +82,37 @@ def parse_config(text: str) -> dict[str, Any]:
     try:
         config = json.loads(text) if text.strip() else {}
     except (ValueError, RecursionError) as error:
-        raise InvalidRequest("The field 'config' is not valid JSON.", field="config") from error
+        raise _bad_config("is not valid JSON", CONFIG_SHAPE) from error
     if not isinstance(config, dict):
-        raise InvalidRequest(
-            "The field 'config' must be a JSON object.",
-            hint='Send it as {"<pipeline>": {"<parameter>": <value>}}.',
-            field="config",
+        raise _bad_config("must be a JSON object", CONFIG_SHAPE)
+    if _is_deeper(config, MAX_CONFIG_LEVELS):
+        raise _bad_config(
+            "is nested too deep", f"{CONFIG_SHAPE} At most {MAX_CONFIG_LEVELS} levels are taken."
         )
+    if not _is_text(config):
+        raise _bad_config("has half of a character in a text", "Send the text as UTF-8.")
     return config
+
+
+def _bad_config(told: str, hint: str) -> InvalidRequest:
+    return InvalidRequest(f"The field 'config' {told}.", hint=hint, field="config")
+
+
+def _is_deeper(value: object, levels: int) -> bool:
+    """Whether lists and objects stand inside each other on more than `levels` levels."""
+    if not isinstance(value, dict | list):
+        return False
+    inner = value.values() if isinstance(value, dict) else value
+    return levels == 0 or any(_is_deeper(each, levels - 1) for each in inner)
+
+
+def _is_text(value: object) -> bool:
+    """Whether it can be stored and sent again; a surrogate that stands alone cannot."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def parse_selected(text: str) -> tuple[str, ...]:
@@ -97,7 +126,7 @@ def parse_selected(text: str) -> tuple[str, ...]:
         names = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise _not_names() from error
-    if not all(isinstance(name, str) for name in names):
+    if not all(isinstance(name, str) and _is_text(name) for name in names):
         raise _not_names()
     return _names(names)
 
@@ -129,7 +158,9 @@ def parse_priority(text: str, principal: Principal) -> int:
 
 def _bad_priority() -> InvalidRequest:
     return InvalidRequest(
-        "The field 'priority' is not a whole number from -100 to 100.", field="priority"
+        "The field 'priority' is not a whole number from -100 to 100.",
+        hint="Leave it out for the usual priority, 0.",
+        field="priority",
     )
 
 
@@ -203,9 +234,16 @@ def _is_available(spec: PipelineSpec, catalogue: Catalogue) -> bool:
 def runs_of(
     config: Mapping[str, Any], specs: Iterable[PipelineSpec], catalogue: Catalogue
 ) -> list[NewRun]:
-    """A run for each pipeline, with its parameters after defaults. Raises: InvalidConfig."""
-    checked = [(spec, check(spec, config, catalogue)) for spec in specs]
-    problems = tuple(problem for _, validated in checked for problem in validated.problems)
+    """A run for each pipeline, with its parameters after defaults.
+
+    Raises: InvalidConfig, also for the section of a pipeline that is not to run.
+    """
+    chosen = list(specs)
+    checked = [(spec, check(spec, config, catalogue)) for spec in chosen]
+    idle = [spec for spec in named_in(config, catalogue) if spec not in chosen]
+    sections = [check(spec, {spec.name: config[spec.name]}, catalogue) for spec in idle]
+    found = [*(validated for _, validated in checked), *sections]
+    problems = tuple(problem for validated in found for problem in validated.problems)
     if problems:
         raise failed(problems)
     return [

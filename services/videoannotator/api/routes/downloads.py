@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from fastapi import Request
+from starlette.exceptions import HTTPException
 from starlette.responses import Response, StreamingResponse
 
 from videoannotator.api.names import attachment
@@ -43,7 +44,10 @@ def part_of(header: str | None, size_bytes: int) -> Part | None:
 
 
 async def send_download(request: Request, blobs: BlobStore, download: Download) -> Response:
-    """A file, or the part of it that the request asks for."""
+    """A file, or the part of it that the request asks for.
+
+    Raises: HTTPException with status 416.
+    """
     tag = f'"{download.sha256}"'
     headers = {
         **GUARDED,
@@ -58,7 +62,11 @@ async def send_download(request: Request, blobs: BlobStore, download: Download) 
     if part is None or request.headers.get("if-range", tag) != tag:
         return await _send(request, blobs, download, Part(0, size), headers)
     if part.start >= part.end:
-        return Response(status_code=416, headers={**headers, "Content-Range": f"bytes */{size}"})
+        raise HTTPException(
+            416,
+            f"The file has {size} bytes; the range begins after them.",
+            headers={**GUARDED, "Accept-Ranges": "bytes", "Content-Range": f"bytes */{size}"},
+        )
     headers["Content-Range"] = f"bytes {part.start}-{part.end - 1}/{size}"
     return await _send(request, blobs, download, part, headers)
 

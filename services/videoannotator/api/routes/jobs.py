@@ -53,18 +53,16 @@ SUBMIT: dict[str, Any] = {
 async def submit(request: Request, use: Use, caller: Caller, base: Base) -> Response:
     """Submits a video, or a stored one, for annotation."""
     # The body is read here and nowhere before: whoever may not send it is told at once.
-    await use.jobs.admit(caller, _announced(request))
+    counted = await use.jobs.admit(caller, _announced(request))
     blobs: BlobStore = request.app.state.blobs
     key = keys.incoming(uuid.uuid4().hex)
+    to = Destination(
+        field="video", key=key, blobs=blobs, max_bytes=use.jobs.limits.max_upload_bytes
+    )
     try:
-        form = await read_form(
-            request.headers.get("content-type", ""),
-            request.stream(),
-            Destination(
-                field="video", key=key, blobs=blobs, max_bytes=use.jobs.limits.max_upload_bytes
-            ),
-        )
-        rows = await use.jobs.submit(caller, _fields(request, form), _video(form))
+        with use.jobs.uploads.unless_refused(caller.user_id, counted):
+            form = await read_form(request.headers.get("content-type", ""), request.stream(), to)
+            rows = await use.jobs.submit(caller, _fields(request, form), _video(form))
     finally:
         await blobs.delete_prefix(key)  # moved by now, unless something went wrong
     body = job_body(rows, now(), base=base, artifacts=())
@@ -90,7 +88,9 @@ def _fields(request: Request, form: Form) -> Submission:
 def _video(form: Form) -> File | str:
     video_id = form.fields.get("video_id", "")
     if form.file and video_id:
-        raise InvalidRequest("Send either 'video' or 'video_id'.", field="video")
+        raise InvalidRequest(
+            "Send either 'video' or 'video_id'.", hint="Leave one of them out.", field="video"
+        )
     if form.file is None and not video_id:
         missing = {"type": "missing", "loc": ("body", "video"), "msg": "Field required"}
         raise RequestValidationError([missing])
