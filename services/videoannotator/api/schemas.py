@@ -44,6 +44,21 @@ class FileBody(BaseModel):
     download_url: str
 
 
+class ArtifactBody(FileBody):
+    """A result file under its own address."""
+
+    id: str
+    pipeline: str
+
+
+class ArtifactListBody(BaseModel):
+    """Every result file of a job."""
+
+    job_id: str
+    files: list[ArtifactBody]
+    total: int
+
+
 class RunBody(BaseModel):
     """One pipeline of a job."""
 
@@ -267,6 +282,19 @@ def file_body(rows: JobRows, artifact: Artifact, *, base: str) -> FileBody:
         sha256=artifact.sha256,
         download_url=f"{_files_url(rows, artifact.pipeline, base)}?file={artifact.name}",
     )
+
+
+def artifacts_body(results: Results, *, base: str) -> ArtifactListBody:
+    """Every result file of a job as JSON."""
+    files = [_artifact(results.rows, each, base) for each in results.artifacts]
+    return ArtifactListBody(job_id=results.rows.job.id, files=files, total=len(files))
+
+
+def _artifact(rows: JobRows, artifact: Artifact, base: str) -> ArtifactBody:
+    file = file_body(rows, artifact, base=base).model_dump()
+    address = f"{base}/api/v1/jobs/{rows.job.id}/files/{artifact.id}"
+    own = {"id": artifact.id, "pipeline": artifact.pipeline, "download_url": address}
+    return ArtifactBody(**{**file, **own})
 
 
 def _files_url(rows: JobRows, pipeline: str, base: str) -> str:

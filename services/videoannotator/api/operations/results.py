@@ -75,6 +75,15 @@ class ResultOperations:
         artifact = _pick(results, pipeline, file)
         return _download(results.rows, artifact)
 
+    @use_case("results.file")
+    async def file(self, principal: Principal, job_id: str, artifact_id: str) -> Download:
+        """One file by its id. Raises: JobNotFound, ArtifactNotFound."""
+        results = await self._results(principal, job_id)
+        for artifact in results.artifacts:
+            if artifact.id == artifact_id:
+                return _download(results.rows, artifact)
+        raise ArtifactNotFound(hint=f"List the files with GET /api/v1/jobs/{job_id}/files.")
+
     @use_case("results.archive")
     async def archive(self, principal: Principal, job_id: str) -> Archive:
         """The video and every result file. Raises: JobNotFound, NothingFinished."""
