@@ -1,5 +1,11 @@
 """Addresses: the forms that are accepted, and what may be shown of them."""
 
+import ipaddress
+import re
+
+ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:(?P<port>\d{1,5}))?")
+LAST_PORT = 65535
+
 #: What people write -> the form that the database engine takes.
 SCHEMES = {
     "sqlite": "sqlite+aiosqlite",
@@ -22,6 +28,27 @@ def normalise_database_url(url: str) -> str:
     if not separator or scheme not in SCHEMES or not rest:
         raise ValueError("must be sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME")
     return f"{SCHEMES[scheme]}://{rest}"
+
+
+def checked_address(text: str) -> str:
+    """`text`, which is an IP address or a network. Raises: ValueError."""
+    ipaddress.ip_network(text)  # strict: 10.1.0.7/16 is neither, and would match nothing
+    return text
+
+
+def checked_origin(text: str) -> str:
+    """A web origin in the form in which browsers send it, or `*`. Raises: ValueError."""
+    origin = text.lower()
+    found = ORIGIN.fullmatch(origin)
+    if origin != "*" and not (found and int(found["port"] or 1) in range(1, LAST_PORT + 1)):
+        raise ValueError("is no origin")
+    return origin
+
+
+def kind_of(url: str) -> str:
+    """What may be shown of an address that is refused: `mysql://***`, or `***`."""
+    scheme, separator, _ = url.partition("://")
+    return f"{scheme}://***" if separator and re.fullmatch(r"[\w+.-]+", scheme) else "***"
 
 
 def masked(url: str) -> str:

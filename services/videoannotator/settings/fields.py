@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ByteSize,
@@ -14,10 +15,15 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from videoannotator.settings.addresses import normalise_database_url
-from videoannotator.settings.variables import DELIMITER, PREFIX, Origin
+from videoannotator.settings.addresses import (
+    checked_address,
+    checked_origin,
+    normalise_database_url,
+)
+from videoannotator.settings.variables import DELIMITER, PREFIX, Origin, variable
 
 
 def _split(value: Any) -> Any:
@@ -34,11 +40,30 @@ def _pairs(value: Any) -> Any:
     return value
 
 
-Names = Annotated[list[str], BeforeValidator(_split)]
-Limits = Annotated[dict[str, Annotated[int, Field(ge=0)]], BeforeValidator(_pairs)]
-Seconds = Annotated[float, Field(gt=0)]
-GIB = 1024**3
+KIB = 1024
 MIB = 1024**2
+GIB = 1024**3
+PIB = 1024**5
+#: More than anybody means, and so little that every database and clock holds it.
+MOST = 1_000_000_000
+
+Addresses = Annotated[
+    list[Annotated[str, AfterValidator(checked_address)]], BeforeValidator(_split)
+]
+Origins = Annotated[list[Annotated[str, AfterValidator(checked_origin)]], BeforeValidator(_split)]
+Count = Annotated[int, Field(ge=0, le=MOST)]
+Some = Annotated[int, Field(ge=1, le=MOST)]
+Limits = Annotated[dict[Annotated[str, Field(min_length=1)], Count], BeforeValidator(_pairs)]
+Seconds = Annotated[float, Field(gt=0, le=MOST, allow_inf_nan=False)]
+
+
+#: The type of an error about fields that do not fit together.
+TOGETHER = "together"
+
+
+def _only(allowed: str) -> dict[str, Any]:
+    """What a refusal says is allowed, where the schema of the field does not say it."""
+    return {"allowed": allowed}
 
 
 class Group(BaseModel):
@@ -63,7 +88,10 @@ class DatabaseSettings(Group):
         default="",
         description="sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME. "
         "Empty: the file videoannotator.db in the storage folder, which one machine needs no more.",
-        json_schema_extra={"secret": True},
+        json_schema_extra={
+            "secret": True,
+            **_only("sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME"),
+        },
     )
 
     @field_validator("url")
@@ -84,39 +112,54 @@ class ApiSettings(Group):
     root_path: str = Field(
         default="",
         pattern=r"^(/[^?#]*[^/?#])?$",
+        json_schema_extra=_only("a path as /annotator, with no / at its end"),
         description="Path under which a proxy serves us, as /annotator. Empty: at the root.",
     )
-    trusted_proxies: Names = Field(
+    trusted_proxies: Addresses = Field(
         default=[],
+        json_schema_extra=_only(
+            "addresses or networks with commas between, as 10.0.0.7, 10.1.0.0/16"
+        ),
         description="Addresses or networks whose X-Forwarded headers are believed. None by "
         "default, because anybody can send such a header.",
     )
-    allowed_origins: Names = Field(
-        default=["http://localhost:19011"],
-        description="Web origins that browsers may call us from; the public viewer's by default.",
+    allowed_origins: Origins = Field(
+        default=["http://localhost:19011", "http://127.0.0.1:19011"],
+        json_schema_extra=_only(
+            "scheme://host or scheme://host:port, without a path, with commas between; or * for all"
+        ),
+        description="Web origins that browsers may call us from; the public viewer's by default, "
+        "under both names of this machine.",
     )
     max_upload_bytes: ByteSize = Field(
         default=ByteSize(20 * GIB),
-        gt=0,
+        ge=1,
+        le=PIB,
+        json_schema_extra=_only("a size from 1 byte to 1PiB, in bytes or as 20GiB"),
         description="Largest video, in bytes or as 20GiB. Two hours of 4K are about 20 GiB.",
     )
     max_body_bytes: ByteSize = Field(
         default=ByteSize(MIB),
-        gt=0,
+        ge=KIB,
+        le=GIB,
+        json_schema_extra=_only("a size from 1KiB to 1GiB, in bytes or as 1MiB"),
         description="Largest body of every other request, in bytes or as 1MiB. It is held in "
         "memory, so it is small.",
     )
-    uploads_per_minute: int = Field(
-        default=10, ge=0, description="Uploads per key and minute; 0: no limit."
+    uploads_per_minute: Count = Field(
+        default=10, description="Uploads per key and minute; 0: no limit."
     )
-    max_queued_runs_per_owner: int = Field(
+    max_queued_runs_per_owner: Count = Field(
         default=1000,
-        ge=0,
         description="Runs that one owner may have waiting; 0: no limit. Keeps a loop in a script "
         "from filling the queue.",
     )
     max_bytes_per_owner: ByteSize = Field(
-        default=ByteSize(0), ge=0, description="Bytes of video per owner; 0: no limit."
+        default=ByteSize(0),
+        ge=0,
+        le=PIB,
+        json_schema_extra=_only("a size from 0 (no limit) to 1PiB, in bytes or as 500GiB"),
+        description="Bytes of video per owner; 0: no limit.",
     )
 
 
@@ -132,24 +175,21 @@ class AuthSettings(Group):
 class SchedulerSettings(Group):
     """How much runs at once, and how long is waited for what."""
 
-    max_workers: int = Field(
-        default=2, ge=1, description="Workers at a time. Two keep a laptop usable."
+    max_workers: Some = Field(default=2, description="Workers at a time. Two keep a laptop usable.")
+    max_gpu_workers: Count = Field(
+        default=2, description="Workers with a GPU at a time, among all workers."
     )
-    max_gpu_workers: int = Field(
-        default=2, ge=0, description="Workers with a GPU at a time, among all workers."
-    )
-    max_workers_per_owner: int = Field(
-        default=0, ge=0, description="Workers of one owner at a time; 0: no limit."
+    max_workers_per_owner: Count = Field(
+        default=0, description="Workers of one owner at a time; 0: no limit."
     )
     max_workers_per_pipeline: Limits = Field(
         default={}, description="Workers of a pipeline at a time, as speech=1,face=2."
     )
-    gpus: int = Field(
-        default=0, ge=0, description="GPUs of this machine that workers may use, from index 0."
+    gpus: Count = Field(
+        default=0, description="GPUs of this machine that workers may use, from index 0."
     )
-    unplaced_window: int = Field(
+    unplaced_window: Some = Field(
         default=2,
-        ge=1,
         description="Workers per shape of resources that the cluster has not placed yet. More "
         "would only fill its queue.",
     )
@@ -190,7 +230,10 @@ class SchedulerSettings(Group):
     @model_validator(mode="after")
     def _renews_in_time(self) -> Self:
         if self.renew_seconds >= self.lease_seconds:
-            raise ValueError("renew_seconds must be smaller than lease_seconds")
+            lease = f"{variable('scheduler.lease_seconds')}, which is {self.lease_seconds:g}"
+            fits = f"a number more than 0 and less than {lease}"
+            told = {"field": "renew_seconds", "value": f"{self.renew_seconds:g}", "allowed": fits}
+            raise PydanticCustomError(TOGETHER, "does not fit another setting", told)
         return self
 
 
@@ -204,12 +247,11 @@ class RetrySettings(Group):
     jitter: float = Field(
         default=0.1, ge=0, lt=1, description="Share by which a delay varies, so that runs spread."
     )
-    infrastructure_failures: int = Field(
-        default=3, ge=0, description="Retries that faults of the machine or cluster may cost."
+    infrastructure_failures: Count = Field(
+        default=3, description="Retries that faults of the machine or cluster may cost."
     )
-    pipeline_failures: int = Field(
+    pipeline_failures: Count = Field(
         default=0,
-        ge=0,
         description="Retries that a pipeline's own faults may cost. None: they mostly repeat.",
     )
 
@@ -259,8 +301,12 @@ class Settings(Read):
     @property
     def database_url(self) -> str:
         """The address for the database engine, in the one form it takes."""
-        default = f"sqlite:///{self.storage.root.absolute() / 'videoannotator.db'}"
-        return normalise_database_url(self.database.url or default)
+        return normalise_database_url(self.database.url or self.own_database_url)
+
+    @property
+    def own_database_url(self) -> str:
+        """The address of the database that is used when none is given, as people write it."""
+        return f"sqlite:///{self.storage.root.absolute() / 'videoannotator.db'}"
 
 
 class WorkerSettings(Read):
@@ -271,6 +317,7 @@ class WorkerSettings(Read):
     id: str = Field(min_length=1, description="Id of the worker, as its row has it.")
     token_sha256: str = Field(
         pattern="^[0-9a-f]{64}$",
+        json_schema_extra=_only("64 hexadecimal digits"),
         description="SHA-256 of the token that callers must show, hexadecimal.",
     )
     listen: str = Field(
@@ -298,6 +345,7 @@ class ClientSettings(Read):
     server: str = Field(
         default="http://localhost:18011",
         pattern="^https?://[^/?#@]+(/[^?#]*)?$",
+        json_schema_extra=_only("http://HOST:PORT or https://HOST, without a key in it"),
         description="Address of the server; keys do not belong into it.",
     )
     token: SecretStr = Field(default=SecretStr(""), description="Key that the server gave out.")

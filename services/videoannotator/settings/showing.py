@@ -8,7 +8,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from videoannotator.settings.addresses import masked
-from videoannotator.settings.fields import Read
+from videoannotator.settings.fields import Read, Settings
 from videoannotator.settings.variables import variable
 
 HIDDEN = "***"
@@ -28,16 +28,26 @@ class Row:
 def effective(settings: Read) -> list[Row]:
     """Every setting of `settings`, in the order of the record."""
     prefix = str(settings.model_config.get("env_prefix"))
+    derived = _derived(settings)
     return [
         Row(
             setting=name,
             variable=variable(name, prefix),
-            value=_shown(value, field),
-            origin=str(settings._origins.get(name, "default")),
+            value=_shown(value, field) or derived.get(name, ""),
+            origin=str(settings._origins.get(name, _unset(name, derived))),
             description=field.description or "",
         )
         for name, value, field in _leaves(settings)
     ]
+
+
+def _derived(settings: Read) -> dict[str, str]:
+    """The settings in force that are made out of others when nobody gives them."""
+    return {"database.url": settings.own_database_url} if isinstance(settings, Settings) else {}
+
+
+def _unset(name: str, derived: Mapping[str, str]) -> str:
+    return f"default, in {variable('storage.root')}" if name in derived else "default"
 
 
 def is_secret(field: Mapping[str, Any]) -> bool:

@@ -82,7 +82,11 @@ def resolve(
         ]
         if given:
             (source, name, value), *rest = given
-            overrides = tuple(dict.fromkeys(other for _, other, told in rest if told != value))
+            overrides = tuple(
+                other if theirs == source else f"{theirs} {other}"
+                for theirs, other, told in rest
+                if told != value
+            )
             found[setting] = Given(
                 value=value, origin=Origin(source=source, variable=name, overrides=overrides)
             )

@@ -77,39 +77,8 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
     settings = load_settings({"API_PORT": "2"}, dotenv)
 
     assert (settings.api.port, settings.retry.jitter) == (2, 0.3)
-    assert origin(settings, "api.port") == "environment API_PORT (not API_PORT)"
+    assert origin(settings, "api.port") == "environment API_PORT (not .env API_PORT)"
     assert origin(settings, "retry.jitter") == ".env RETRY_JITTER"
-
-
-@pytest.mark.parametrize(
-    ("name", "given", "allowed"),
-    [
-        ("API_PORT", "x", "a whole number at least 0 and at most 65535"),
-        ("VIDEOANNOTATOR_API__PORT", "70000", "a whole number at least 0 and at most 65535"),
-        ("AUTH_REQUIRED", "maybe", "true or false"),
-        ("VIDEOANNOTATOR_TELEMETRY__LOG_LEVEL", "loud", "debug, info, warning, error"),
-        ("MAX_CONCURRENT_JOBS", "0", "a whole number at least 1"),
-        ("RETRY_JITTER", "1", "a number at least 0 and less than 1"),
-        ("VIDEOANNOTATOR_API__MAX_UPLOAD_BYTES", "many", "in bytes or as 20GiB"),
-    ],
-)
-def test_a_bad_value_is_refused_with_its_name_value_and_what_is_allowed(
-    name, given, allowed
-) -> None:
-    with pytest.raises(InvalidSetting) as refused:
-        load_settings({name: given}, None)
-
-    assert refused.value.field == name
-    assert f"{name} has a value '{given}'" in refused.value.message
-    assert allowed in refused.value.message
-
-
-def test_a_bad_address_of_a_database_is_refused_without_its_password() -> None:
-    with pytest.raises(InvalidSetting) as refused:
-        load_settings({"DATABASE_URL": "mysql://me:hidden@host/x"}, None)
-
-    assert "hidden" not in refused.value.message
-    assert refused.value.field == "DATABASE_URL"
 
 
 def test_all_that_is_wrong_is_told_at_once() -> None:
@@ -117,11 +86,6 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
         load_settings({"API_PORT": "x", "RETRY_JITTER": "y"}, None)
 
     assert len(refused.value.message.splitlines()) == 2
-
-
-def test_settings_that_do_not_fit_together_are_refused() -> None:
-    with pytest.raises(InvalidSetting, match="renew_seconds must be smaller"):
-        load_settings({"VIDEOANNOTATOR_SCHEDULER__RENEW_SECONDS": "15"}, None)
 
 
 def test_a_typo_is_refused_with_the_nearest_name() -> None:
@@ -160,6 +124,12 @@ def test_without_an_address_the_database_is_a_file_in_the_storage_folder(tmp_pat
     settings = load_settings({"STORAGE_ROOT": str(tmp_path)}, None)
 
     assert settings.database_url == f"sqlite+aiosqlite:///{tmp_path}/videoannotator.db"
+    assert value(settings, "database.url") == f"sqlite:///{tmp_path}/videoannotator.db"
+    assert origin(settings, "database.url") == "default, in VIDEOANNOTATOR_STORAGE__ROOT"
+
+
+def test_the_viewer_may_call_under_both_names_of_this_machine() -> None:
+    assert Settings().api.allowed_origins == ["http://localhost:19011", "http://127.0.0.1:19011"]
 
 
 def test_sizes_lists_and_limits_are_read_as_people_write_them() -> None:
