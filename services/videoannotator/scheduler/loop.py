@@ -124,15 +124,18 @@ class Loop:
         return await self._parts.launcher.observe(self._workers) if self._workers else {}
 
     async def _write_told(self) -> None:
-        """Writes all progress, probes and log lines of this tick in one transaction."""
+        """Writes all progress, probes and log lines of this tick in one transaction.
+
+        What could not be written is kept for the next tick.
+        """
         runs = {
             worker.id: (job, worker)
             for job in self.rows
             for worker in job.workers
             if worker.state is not WorkerState.GONE
         }
-        moved, self._view.unwritten = self._view.unwritten & runs.keys(), set()
-        lines, self._view.lines = self._view.lines, []
+        moved = self._view.unwritten & runs.keys()
+        lines = tuple(self._view.lines)
         probes = {
             worker_id: probe
             for worker_id, probe in self._view.probes.items()
@@ -151,6 +154,7 @@ class Loop:
                 if line.worker_id in runs:
                     job, worker = runs[line.worker_id]
                     await transaction.log(job.job.id, worker.run_id, line.level, line.text)
+        self._view.written(moved, len(lines))
 
     async def _tidy(self, now: datetime) -> None:
         live = tuple(

@@ -203,9 +203,11 @@ def _slow_start(
     worker: Worker, seen: Observation | None, observed: Observed, policy: Policy, now: datetime
 ) -> Failure | None:
     """Waiting for a place is not held against it: the clock runs while its process does."""
-    if worker.create_sent_at is None or (seen is not None and seen.sight is Sight.WAITING):
+    sent = worker.create_sent_at
+    if sent is None or (seen is not None and seen.sight is Sight.WAITING):
         return None
-    since = max(worker.create_sent_at, observed.leader_since)
+    unseen = seen is None or seen.sight is Sight.UNSEEN  # then a repeated create is no new start
+    since = max(worker.created_at if unseen else sent, observed.leader_since)
     if _passed(since, policy.start_timeout_seconds, now):
         return Failure(code=Code.START_TIMEOUT, message="The worker did not answer in time.")
     return None

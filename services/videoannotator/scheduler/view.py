@@ -22,6 +22,8 @@ from videoannotator.scheduler.launchers.interface import Observation, Sight
 from videoannotator.scheduler.observed import AttemptKey, Contact, Examined, Observed
 from videoannotator.store.rows import JobRows
 
+MOST_LINES = 10_000  # kept while the database takes nothing; the workers' own logs have the rest
+
 
 class View:
     """Grows by messages and sights, shrinks with the rows: what no row names is forgotten."""
@@ -72,6 +74,7 @@ class View:
                 self._move(worker_id, progress, now)
             case Said():
                 self.lines.append(message)
+                del self.lines[:-MOST_LINES]
             case Finished(ended=ended):
                 self._put(worker_id, ended=ended)
 
@@ -88,6 +91,11 @@ class View:
         place = (progress.stage, progress.position_seconds)
         if place != (before.stage, before.position_seconds):
             self._put(worker_id, progressed_at=now)
+
+    def written(self, moved: Iterable[str], lines: int) -> None:
+        """Progress of the workers `moved` and the first `lines` log lines are in the database."""
+        self.unwritten -= set(moved)
+        del self.lines[:lines]
 
     def called(self, worker_id: str) -> None:
         """The worker is being driven from now on."""

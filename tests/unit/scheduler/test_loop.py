@@ -5,24 +5,26 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from tests.fakes.bench import Bench
 from tests.fakes.rows import BROKE, NOW
 from videoannotator.blobs import keys
-from videoannotator.domain.errors import NotLeader
+from videoannotator.domain.errors import NotLeader, VideoAnnotatorError
 from videoannotator.domain.failures import Code
 from videoannotator.domain.jobs import Progress, RunState, WorkerState
 from videoannotator.domain.pipelines import ManifestFile
 from videoannotator.domain.videos import Probe
 from videoannotator.formats.manifest import Manifest, encode
 from videoannotator.rpc.work import Accepted, Completed, LogLine
-from videoannotator.scheduler.inbox import Moved
+from videoannotator.scheduler.inbox import Moved, Said
 from videoannotator.scheduler.loop import Loop, Pace
 from videoannotator.store.events import Events
 from videoannotator.store.leader import Leader
 from videoannotator.store.rows import JobRows
 
 MOST_TICKS = 400
+NO_EVENTS = "CREATE TRIGGER no_events BEFORE INSERT ON events BEGIN SELECT RAISE(ABORT, 'no'); END"
 
 
 @pytest.fixture
@@ -141,6 +143,33 @@ async def test_progress_probe_and_lines_are_written_and_only_the_last_place(
         0, owner_id=None, group_ids=(), job_id=rows.job.id, limit=100
     )
     assert rows.video.probe == probe
+    assert any("Two seconds are damaged." in str(event) for event in events)
+
+
+async def test_what_could_not_be_written_is_written_at_the_next_look(
+    bench: Bench, loop: Loop
+) -> None:
+    rows = await at_work(bench, loop)
+    worker = bench.workers[rows.workers[0].id]
+    worker.tell(Accepted(probe=Probe(container="mp4", duration_seconds=9)))
+    worker.tell(Progress(stage="work", position_seconds=2.0, duration_seconds=9))
+    worker.tell(LogLine(level="warning", message="Two seconds are damaged."))
+    while not any(isinstance(message, Said) for message in bench.inbox._messages):
+        await bench.inbox.wait(0.005)
+    async with bench.stored.database.writing() as connection:
+        await connection.execute(text(NO_EVENTS))
+    with pytest.raises(VideoAnnotatorError):
+        await loop.tick()
+    async with bench.stored.database.writing() as connection:
+        await connection.execute(text("DROP TRIGGER no_events"))
+
+    rows = await until(
+        bench, loop, rows.job.id, lambda rows: rows.runs[0].progress.position_seconds == 2
+    )
+
+    events = await Events(bench.stored.database).after(
+        0, owner_id=None, group_ids=(), job_id=rows.job.id, limit=100
+    )
     assert any("Two seconds are damaged." in str(event) for event in events)
 
 

@@ -227,6 +227,12 @@ def test_a_worker_that_does_not_start_is_given_up_but_waiting_for_a_place_costs_
     assert given_up(look(sight, leader_since=since), rows, ahead(seconds)) is code
 
 
+def test_a_create_that_is_repeated_for_ever_ends_by_the_start_time_limit() -> None:
+    rows = at("created", created_at=NOW, create_sent_at=ahead(599))
+
+    assert given_up(look(Sight.UNSEEN), rows, ahead(600)) is Code.START_TIMEOUT
+
+
 @pytest.mark.parametrize(("seconds", "code"), [(29, None), (30, Code.POD_VANISHED)])
 @pytest.mark.parametrize("station", ["created", "at work"])
 def test_a_worker_that_vanished_is_believed_gone_only_at_the_second_look(

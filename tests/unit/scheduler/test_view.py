@@ -20,7 +20,7 @@ from videoannotator.scheduler.inbox import (
 )
 from videoannotator.scheduler.launchers.interface import Observation, Sight
 from videoannotator.scheduler.observed import Contact, Ended, Examined, Observed
-from videoannotator.scheduler.view import View
+from videoannotator.scheduler.view import MOST_LINES, View
 from videoannotator.store.rows import JobRows
 
 W, KEY = "jr0w1", ("jr0", 1)
@@ -101,6 +101,23 @@ def test_the_last_progress_is_to_be_written_once_and_every_line(view: View) -> N
 
     assert view.progress[W].position_seconds == 2
     assert (view.unwritten, view.lines, view.probes) == ({W}, lines, {W: PROBE})
+
+
+def test_what_was_written_is_not_written_again_and_what_came_since_is(view: View) -> None:
+    lines = [Said(worker_id=W, level="info", text=text) for text in "abc"]
+    view.fold([moved(1), *lines], NOW)
+
+    view.written({W}, 2)
+
+    assert (view.unwritten, view.lines) == (set(), lines[2:])
+
+
+def test_lines_that_nobody_takes_do_not_fill_the_memory(view: View) -> None:
+    line = Said(worker_id=W, level="info", text="x")
+
+    view.fold([line] * (MOST_LINES + 5), NOW)
+
+    assert len(view.lines) == MOST_LINES
 
 
 @pytest.mark.parametrize("message", [CreateEnded(worker_id=W), TerminateEnded(worker_id=W)])
