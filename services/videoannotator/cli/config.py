@@ -52,7 +52,7 @@ def validate(
     with connected(server) as client:
         answer = client.validate(config, names(pipelines) or list(config))
     write_json(answer.raw) if json else _tell(answer)
-    raise typer.Exit(ExitCode.OK if answer.valid else ExitCode.FAILED)
+    raise typer.Exit(ExitCode.OK if answer.valid else ExitCode.USAGE)
 
 
 def _tell(answer: "Validation") -> None:

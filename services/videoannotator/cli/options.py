@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from videoannotator.domain.errors import InvalidRequest
+from videoannotator.cli.output import say
+from videoannotator.domain.errors import InvalidRequest, LimitReached
 
 if TYPE_CHECKING:
     from videoannotator.client import Client
@@ -68,5 +69,20 @@ def connected(server: str | None) -> Iterator["Client"]:
     from videoannotator.settings import load_client_settings
 
     settings = load_client_settings()
-    with Client(server or settings.server, settings.token.get_secret_value()) as client:
+    token = settings.token.get_secret_value()
+    with Client(server or settings.server, token, busy=Once()) as client:
         yield client
+
+
+class Once:
+    """Says once that the server makes the command wait."""
+
+    def __init__(self) -> None:
+        """Nothing is said yet."""
+        self._said = False
+
+    def __call__(self, error: LimitReached, wait_seconds: float) -> None:
+        """Says why, and for how long."""
+        if not self._said:
+            say(f"{error.message} Trying again in {max(wait_seconds, 1):.0f} s.")
+        self._said = True

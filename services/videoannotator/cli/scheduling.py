@@ -1,13 +1,31 @@
 """`videoannotator scheduler …`: what an operator wants of a server's scheduler."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from videoannotator.cli.options import Json, Server, connected
-from videoannotator.cli.output import say, write_json
+from videoannotator.cli.output import (
+    moment,
+    say,
+    write,
+    write_json,
+    write_pairs,
+    write_table,
+)
+
+if TYPE_CHECKING:
+    from videoannotator.client import Queue, Slot
 
 app = typer.Typer(help="Tell the scheduler what to do; for administrators.", no_args_is_help=True)
+
+
+@app.command()
+def status(server: Server = None, json: Json = False) -> None:
+    """Show the workers with their ids, and the runs that wait, first to go first."""
+    with connected(server) as client:
+        queue = client.queue()
+    write_json(queue.raw) if json else _describe(queue)
 
 
 @app.command()
@@ -27,7 +45,14 @@ def drain(
 
 @app.command()
 def abandon(
-    worker: Annotated[str, typer.Argument(metavar="WORKER", show_default=False)],
+    worker: Annotated[
+        str,
+        typer.Argument(
+            metavar="WORKER",
+            help="Its id, as 'scheduler status' shows it.",
+            show_default=False,
+        ),
+    ],
     server: Server = None,
     json: Json = False,
 ) -> None:
@@ -41,3 +66,36 @@ def abandon(
         write_json({"worker": worker, "abandoned": True})
     else:
         say(f"Worker {worker} is given up.")
+
+
+def _describe(queue: "Queue") -> None:
+    gpu_workers = sum(slot.gpus > 0 for slot in queue.slots)
+    write_pairs(
+        [
+            ("workers", f"{len(queue.slots)} of {queue.max_workers}"),
+            ("with a GPU", f"{gpu_workers} of {queue.max_gpu_workers}"),
+            ("waiting", len(queue.waiting)),
+            ("draining", "yes, nothing new is launched" if queue.draining else "no"),
+            ("last look", moment(queue.ticked_at)),
+        ]
+    )
+    if queue.slots:
+        write("")
+        columns = ("WORKER", "STATE", "PIPELINE", "JOB", "#GPUS", "SINCE", "UNPROVEN SINCE")
+        write_table(columns, [_worker(slot) for slot in queue.slots])
+    if queue.waiting:
+        write("")
+        rows = [(each.position, each.pipeline, each.job_id, each.reason) for each in queue.waiting]
+        write_table(("#POSITION", "PIPELINE", "JOB", "WAITS FOR"), rows)
+
+
+def _worker(slot: "Slot") -> tuple[object, ...]:
+    return (
+        slot.worker_id,
+        slot.state,
+        slot.pipeline,
+        slot.job_id,
+        slot.gpus,
+        moment(slot.since),
+        moment(slot.unproven_since),
+    )

@@ -12,6 +12,7 @@ is an error of `videoannotator.domain.errors`.
 
 from videoannotator.client.client import Client
 from videoannotator.client.pipelines import Availability, Finding, Output, Pipeline, Validation
+from videoannotator.client.queue import Queue, Slot, Waiting
 from videoannotator.client.records import (
     File,
     Health,
@@ -35,9 +36,12 @@ __all__ = [
     "Output",
     "Pipeline",
     "PipelineResult",
+    "Queue",
     "Results",
     "Run",
     "RunError",
+    "Slot",
     "Token",
     "Validation",
+    "Waiting",
 ]

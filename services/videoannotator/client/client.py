@@ -13,10 +13,11 @@ from urllib.parse import quote
 import httpx
 
 from videoannotator.client.pipelines import Pipeline, Validation
+from videoannotator.client.queue import Queue
 from videoannotator.client.reading import fields
 from videoannotator.client.records import File, Health, Job, JobPage, Results, Token
 from videoannotator.client.saving import Report, WatchedFile, local_name, save, typed_errors
-from videoannotator.client.transport import Transport
+from videoannotator.client.transport import Busy, Transport
 from videoannotator.client.watching import signals
 from videoannotator.domain.errors import NothingFinished
 from videoannotator.domain.jobs import JobState
@@ -29,9 +30,20 @@ PIPELINES = "/api/v1/pipelines"
 class Client:
     """A server's interface. Close it, or use it with `with`."""
 
-    def __init__(self, server: str, token: str = "", *, transport: Transport | None = None) -> None:
-        """`server` is its address, `token` one of its keys; empty: it asks for none."""
-        self._transport = transport or Transport(server, token)
+    def __init__(
+        self,
+        server: str,
+        token: str = "",
+        *,
+        transport: Transport | None = None,
+        busy: Busy | None = None,
+    ) -> None:
+        """`server` is its address, `token` one of its keys; empty: it asks for none.
+
+        `busy` is told why and how long the client waits before it asks again, when the server takes
+        no more for now.
+        """
+        self._transport = transport or Transport(server, token, busy=busy)
 
     def __enter__(self) -> Self:
         """The client itself."""
@@ -228,6 +240,10 @@ class Client:
         """Ends a key at once. Raises: NotFound."""
         path = f"{TOKENS}/{quote(token_id, safe='')}"
         return Token.read(fields(self._transport.json("DELETE", path)))
+
+    def queue(self) -> Queue:
+        """Who waits for what, and which workers are at it."""
+        return Queue.read(fields(self._transport.json("GET", "/api/v1/queue")))
 
     def drain(self, on: bool = True) -> None:
         """Asks the scheduler to launch nothing new, or again. For administrators."""

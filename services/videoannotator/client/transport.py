@@ -12,12 +12,20 @@ from videoannotator import __version__
 from videoannotator.client.faults import fault
 from videoannotator.client.reading import not_ours
 from videoannotator.client.repeating import LATER, Patience, delay_seconds, retry_after_seconds
-from videoannotator.domain.errors import InvalidRequest, Unavailable, VideoAnnotatorError
+from videoannotator.domain.errors import (
+    InvalidRequest,
+    LimitReached,
+    Unavailable,
+    VideoAnnotatorError,
+)
 
 #: Seconds. Reading waits for the slowest answer; an event stream is never quiet for so long.
 TIMEOUT = httpx.Timeout(60.0, connect=10.0)
 #: Methods that change nothing, or the same however often they are sent.
 SAFE = frozenset({"GET", "HEAD", "DELETE"})
+
+#: Told which limit makes the client wait, and for how many seconds.
+Busy = Callable[[LimitReached, float], None]
 
 T = TypeVar("T")
 
@@ -41,8 +49,13 @@ class Transport:
         *,
         patience: Patience | None = None,
         sleep: Callable[[float], None] = time.sleep,
+        busy: Busy | None = None,
     ) -> None:
-        """`token` is a key of the server, empty for one without authentication."""
+        """`token` is a key of the server, empty for one without authentication.
+
+        `busy` is told of each wait that a limit of the server makes.
+        """
+        self._busy = busy
         self.server = server.rstrip("/")
         self.sleep = sleep
         self._patience = patience or Patience()
@@ -107,6 +120,8 @@ class Transport:
             )
             if wait is None or not (repeatable or outcome.unsent):
                 raise outcome.error
+            if self._busy is not None and isinstance(outcome.error, LimitReached):
+                self._busy(outcome.error, wait)
             self.sleep(wait)
             tried += 1
         return outcome

@@ -48,4 +48,4 @@ def command(
     return run
 
 
-_IMPATIENT = {"patience": None, "sleep": lambda seconds: None}
+_IMPATIENT = {"patience": None, "sleep": lambda seconds: None, "busy": None}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.server import API, Answer, FakeServer, file_body, job_body, run_body
+from tests.fakes.server import API, Answer, FakeServer, envelope, file_body, job_body, run_body
 from tests.unit.cli.conftest import Command
 
 JOBS = f"{API}/jobs"
@@ -17,6 +17,27 @@ PIPELINE = {
     "availability": {"state": "missing_part", "reason": "x is missing", "command": "pip install x"},
     "outputs": [{"format": "JSON", "types": ["scenes"]}],
     "config_schema": {"threshold": {"type": "number", "default": 27, "description": "How much."}},
+}
+
+QUEUE = {
+    "waiting": [
+        {"position": 1, "pipeline": "voice_activity", "job_id": "j2", "reason": "no free slot"}
+    ],
+    "slots": [
+        {
+            "worker_id": "w1",
+            "pipeline": "scene_detection",
+            "job_id": "j1",
+            "state": "running",
+            "gpus": 1,
+            "since": "2026-01-31T12:00:00Z",
+            "unproven_since": None,
+        }
+    ],
+    "max_workers": 2,
+    "max_gpu_workers": 1,
+    "draining": True,
+    "ticked_at": "2026-01-31T12:00:00Z",
 }
 
 
@@ -126,6 +147,7 @@ def test_list_asks_for_what_is_wanted(command: Command, server: FakeServer) -> N
             f"{JOB}/results",
             {"job_id": "j1", "status": "completed", "pipeline_results": {}},
         ),
+        (("scheduler", "status"), "GET", f"{API}/queue", QUEUE),
         (("pipelines", "show", "x"), "GET", f"{API}/pipelines/x", PIPELINE),
         (("pipelines", "list"), "GET", f"{API}/pipelines", {"pipelines": [PIPELINE], "total": 1}),
     ],
@@ -184,6 +206,85 @@ def test_a_pipeline_is_shown_with_its_parameters(command: Command, server: FakeS
         assert word in said
 
 
+@pytest.mark.parametrize(
+    ("described", "words"),
+    [
+        (
+            {"type": "float", "default": 0.5, "minimum": 0, "maximum": 255.0, "unit": "s"},
+            ["float", "0.5", "0 to 255", "s"],
+        ),
+        ({"type": "integer", "default": None, "minimum": 1}, ["integer", "none", "at least 1"]),
+        ({"type": "float", "exclusiveMinimum": 0, "maximum": 2}, ["more than 0, at most 2"]),
+        ({"type": "string", "default": "a", "enum": ["a", "b"]}, ["string", "a", "a, b"]),
+        ({"type": "boolean", "default": False}, ["boolean", "false"]),
+        ({"type": "array", "default": []}, ["array", "[]"]),
+    ],
+)
+def test_a_parameter_is_shown_with_default_bounds_choices_and_unit(
+    command: Command, server: FakeServer, described: dict[str, object], words: list[str]
+) -> None:
+    schema = {"knob": {**described, "description": "Help."}}
+    server.gives("GET", f"{API}/pipelines/p", {"name": "p", "config_schema": schema})
+
+    said = command("pipelines", "show", "p").out.splitlines()[-1]
+
+    assert said.split("  ")[0] == "knob"
+    cells = [cell.strip() for cell in said.split("  ") if cell.strip()]
+    assert cells[-1].endswith("Help.")
+    for word in words:
+        assert word in [*cells, *" ".join(cells[1:]).split()]
+
+
+def test_the_scheduler_is_shown_with_its_workers_and_what_waits(
+    command: Command, server: FakeServer
+) -> None:
+    server.gives("GET", f"{API}/queue", QUEUE)
+
+    said = command("scheduler", "status").out
+
+    assert "1 of 2" in said
+    assert "nothing new is launched" in said
+    (worker,) = [line.split() for line in said.splitlines() if line.startswith("w1")]
+    assert worker[:5] == ["w1", "running", "scene_detection", "j1", "1"]
+    (waits,) = [line.split() for line in said.splitlines() if "j2" in line]
+    assert waits == ["1", "voice_activity", "j2", "no", "free", "slot"]
+
+
+def test_an_idle_scheduler_is_shown_without_tables(command: Command, server: FakeServer) -> None:
+    server.gives("GET", f"{API}/queue", {**QUEUE, "waiting": [], "slots": []})
+
+    said = command("scheduler", "status").out
+
+    assert "0 of 2" in said
+    assert "WORKER" not in said
+
+
+def test_submit_says_once_that_it_must_wait(
+    command: Command, server: FakeServer, video: str
+) -> None:
+    busy = Answer(
+        status=429,
+        body=envelope("LIMIT_REACHED", "Too many uploads."),
+        headers={"Retry-After": "7"},
+    )
+    server.says("POST", JOBS, busy, busy, Answer(status=201, body=job_body("pending")))
+
+    ended = command("job", "submit", video, "--pipelines", "a")
+
+    assert (ended.code, ended.out) == (0, "j1\n")
+    assert ended.err.splitlines()[0] == "Too many uploads. Trying again in 7 s."
+    assert ended.err.count("Trying again") == 1
+
+
+def test_a_server_that_is_away_for_a_moment_is_no_reason_for_words(
+    command: Command, server: FakeServer
+) -> None:
+    away = Answer(status=503, body=envelope("UNAVAILABLE", "Not now."))
+    server.says("GET", JOB, away, Answer(body=job_body()))
+
+    assert command("job", "status", "j1").err == ""
+
+
 def test_download_writes_the_paths(command: Command, server: FakeServer, tmp_path: Path) -> None:
     run = run_body("succeeded", artifacts=[file_body(hashlib.sha256(b"{}").hexdigest())])
     server.gives("GET", JOB, job_body(runs=[run]))
@@ -206,7 +307,7 @@ def test_download_can_save_one_archive(
     assert (tmp_path / "all.zip").read_bytes() == b"PK"
 
 
-@pytest.mark.parametrize(("valid", "code"), [(True, 0), (False, 1)])
+@pytest.mark.parametrize(("valid", "code"), [(True, 0), (False, 2)])
 def test_parameters_are_checked_by_the_server(
     command: Command, server: FakeServer, tmp_path: Path, valid: bool, code: int
 ) -> None:
