@@ -14,6 +14,7 @@ import pytest
 from tests.architecture.source import ROOT
 from tests.architecture.test_docs import REQUESTS, commands
 from videoannotator.cli.private import PrivateServer, private_server
+from videoannotator.cli.private_folder import private_folder
 from videoannotator.media.sample import make_sample
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
@@ -75,7 +76,10 @@ def send(client: httpx.Client, request: Request, video: Path) -> httpx.Response:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateServer]:
     """A server of its own."""
-    with private_server(tmp_path_factory.mktemp("server"), GRACE_SECONDS) as started:
+    with (
+        private_folder(tmp_path_factory.mktemp("server")) as folder,
+        private_server(folder, GRACE_SECONDS) as started,
+    ):
         yield started
 
 
