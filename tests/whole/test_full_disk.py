@@ -45,7 +45,7 @@ async def test_a_run_goes_on_when_there_is_space_again(
     await site.close()
 
     assert alive
-    assert succeeded(rows)
+    assert succeeded(rows), rows.runs[0].failure
     assert "completed" in {line["outcome"] for line in journal(lines)}
     assert workers_of(tmp_path) == []
 

@@ -21,6 +21,7 @@ EXIT_CODES = {
     Code.REQUEST_ERROR: 64,
     Code.MEDIA_ERROR: 65,
     Code.GPU_OOM: 66,
+    Code.STORAGE_ERROR: 74,
     Code.GPU_DIRTY: 75,
 }
 

@@ -1,10 +1,12 @@
 """The database: connections inside a transaction, for reading or for writing."""
 
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Self
+from weakref import WeakSet
 
 from sqlalchemy import URL, Connection, event, make_url
 from sqlalchemy.exc import ArgumentError
@@ -79,13 +81,18 @@ def _sqlite_engine(url: URL, *, begin: str, connections: int, query_only: bool) 
     def on_begin(connection: Connection) -> None:
         connection.exec_driver_sql(begin)
 
+    return engine
+
+
+def _watch_given_up(engine: AsyncEngine, given_up: WeakSet[Any]) -> None:
+    """Rolls back connections that a cancelled task leaves, and notes them until they are closed."""
+
     @event.listens_for(engine.sync_engine, "invalidate")
     def on_invalidate(raw: Any, _: Any, __: BaseException | None) -> None:
+        given_up.add(raw.driver_connection)
         # Tried: a task that is cancelled inside a transaction leaves a cursor behind, and SQLite
         # closes a connection with one for the eye alone: its transaction keeps the write lock.
         raw.rollback()
-
-    return engine
 
 
 def _postgresql_engines(url: URL) -> tuple[AsyncEngine, AsyncEngine]:
@@ -119,6 +126,10 @@ class Database:
         """`writes` begins transactions that may write, `reads` those that cannot."""
         self._writes = writes
         self._reads = reads
+        self._given_up: WeakSet[Any] = WeakSet()
+        for engine in (writes, reads):
+            if engine.dialect.name == "sqlite":
+                _watch_given_up(engine, self._given_up)
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -151,6 +162,9 @@ class Database:
                 yield connection
 
     async def close(self) -> None:
-        """Closes all connections."""
+        """Closes all connections, those that cancelled tasks left as well."""
         await self._reads.dispose()
         await self._writes.dispose()
+        for connection in tuple(self._given_up):
+            with suppress(ValueError, sqlite3.Error):  # it was closed meanwhile
+                await connection.close()

@@ -90,6 +90,8 @@ class ProcessLauncher:
             if child.poll() is None:
                 child.returncode = 0  # not ours to wait for any more: no warning about it
         self._children.clear()
+        with suppress(OSError):  # a worker that runs on, or another scheduler, still has its socket
+            self._sockets.rmdir()
 
     def _create(self, worker: Worker) -> None:
         folder, socket = self._of(worker.id), self._socket(worker.id)
