@@ -13,7 +13,7 @@ from videoannotator.pipelines.catalogue import Catalogue
 from videoannotator.rpc.keyfiles import INTERNAL_TOKEN, WORKER_KEY, read_or_make
 from videoannotator.rpc.tokens import sha256_hex
 from videoannotator.scheduler.drive import Timing
-from videoannotator.scheduler.launchers.process import ProcessLauncher
+from videoannotator.scheduler.launchers.process import ProcessLauncher, fits_a_socket
 from videoannotator.scheduler.loop import Pace
 from videoannotator.scheduler.policy import Policy
 from videoannotator.scheduler.service import Scheduler, Terms
@@ -53,9 +53,14 @@ def local_scheduler(
 
 
 def socket_folder(root: Path) -> Path:
-    """A short path of our own: a Unix socket's name has about a hundred bytes."""
+    """A short path of our own: a Unix socket's name has about a hundred bytes.
+
+    It lies in the folder for temporary files, or in /tmp where that one's path is too long.
+    """
     digest = hashlib.sha256(os.fsencode(root)).hexdigest()[:10]
-    return Path(tempfile.gettempdir()) / f"va-{os.getuid()}-{digest}"
+    name = f"va-{os.getuid()}-{digest}"
+    usual = Path(tempfile.gettempdir()) / name
+    return usual if fits_a_socket(usual) else Path("/tmp") / name  # noqa: S108 - mode 0700, checked
 
 
 def policy(settings: Settings, late_create_seconds: float) -> Policy:

@@ -83,7 +83,7 @@ def failed(code: Code) -> Failure:
         (failed(Code.GPU_OOM), None, False, 66),
         (failed(Code.GPU_DIRTY), None, False, 75),
         (failed(Code.PIPELINE_ERROR), None, False, 1),
-        (failed(Code.STORAGE_ERROR), None, True, 1),
+        (failed(Code.STORAGE_ERROR), None, True, 74),
         (failed(Code.MEDIA_ERROR), signal.SIGTERM, False, 143),
     ],
 )

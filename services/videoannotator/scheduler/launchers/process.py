@@ -55,6 +55,7 @@ class ProcessLauncher:
         self._asked: dict[str, float] = {}  #: when each was asked to end, monotonic
         with storage_faults():
             self._folder.mkdir(mode=MODE, parents=True, exist_ok=True)
+            self._made_sockets = not self._sockets.exists()
             _prepare_sockets(self._sockets)
 
     async def create(self, worker: Worker) -> None:
@@ -90,8 +91,9 @@ class ProcessLauncher:
             if child.poll() is None:
                 child.returncode = 0  # not ours to wait for any more: no warning about it
         self._children.clear()
-        with suppress(OSError):  # a worker that runs on, or another scheduler, still has its socket
-            self._sockets.rmdir()
+        if self._made_sockets:
+            with suppress(OSError):  # somebody else still has a socket there
+                self._sockets.rmdir()
 
     def _create(self, worker: Worker) -> None:
         folder, socket = self._of(worker.id), self._socket(worker.id)
@@ -184,12 +186,21 @@ class ProcessLauncher:
         return self._sockets / f"{worker_id}.sock"
 
 
+def fits_a_socket(sockets: Path) -> bool:
+    """Whether the path of a worker's socket in this folder is short enough for the system."""
+    return _longest(sockets) <= LONGEST_SOCKET_BYTES
+
+
+def _longest(sockets: Path) -> int:
+    return len(os.fsencode(sockets / f"{'x' * 12}.sock"))
+
+
 def _prepare_sockets(sockets: Path) -> None:
     """Makes the folder, or checks the one that is there.
 
     Raises: InvalidSetting when a socket there has too long a path, or others could reach it.
     """
-    longest = len(os.fsencode(sockets / f"{'x' * 12}.sock"))
+    longest = _longest(sockets)
     if longest > LONGEST_SOCKET_BYTES:
         raise InvalidSetting(
             f"A socket's path would have {longest} bytes; {LONGEST_SOCKET_BYTES} is the most.",
