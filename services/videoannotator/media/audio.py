@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 from av.audio.frame import AudioFrame
@@ -15,6 +13,7 @@ from av.audio.stream import AudioStream
 from videoannotator.domain.errors import MediaError
 from videoannotator.media.ahead import ahead
 from videoannotator.media.extent import Reach
+from videoannotator.media.reader import Reader
 from videoannotator.media.recording import (
     UNREADABLE,
     AnyPacket,
@@ -42,49 +41,18 @@ class AudioBlock:
     samples: Samples  #: float32, (n,), mono, 16 kHz, -1 to 1
 
 
-class AudioReader(Iterator[AudioBlock]):
-    """The sound of one recording, once through.
-
-    Close it, or read to the end, or let go of it: the thread ends.
-    """
+class AudioReader(Reader[AudioBlock]):
+    """The sound of one recording, once through."""
 
     def __init__(self, path: Path, block_seconds: float) -> None:
         """Blocks are `block_seconds` long, the last one is shorter."""
-        self._damages = Damages()
-        self._blocks = ahead(
-            partial(_blocks, path, block_seconds, self._damages),
+        damages = Damages()
+        blocks = ahead(
+            partial(_blocks, path, block_seconds, damages),
             limit=AHEAD_BYTES,
             weight=lambda block: block.samples.nbytes,
         )
-
-    def __next__(self) -> AudioBlock:
-        """The next block. Raises: MediaError when nothing can be read at all."""
-        return next(self._blocks)
-
-    def __enter__(self) -> Self:
-        """Closes at the end of the block."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Ends the thread and closes the file."""
-        self.close()
-
-    def close(self) -> None:
-        """Ends the thread and closes the file."""
-        self._blocks.close()
-
-    @property
-    def damage(self) -> Damages:
-        """Places that could not be read, as (second, reason).
-
-        Complete when the last block was taken.
-        """
-        return self._damages
+        super().__init__(blocks, damages)
 
 
 def audio_blocks(path: Path, *, block_seconds: float = 10.0) -> AudioReader:

@@ -5,14 +5,12 @@ per_second seconds; a sample is the frame shown at that instant, the last one th
 before it.
 """
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from av.video.frame import VideoFrame
 
@@ -20,6 +18,7 @@ from videoannotator.media.ahead import ahead
 from videoannotator.media.choice import Window, chosen
 from videoannotator.media.cursor import Cursor
 from videoannotator.media.pictures import Converter, Image
+from videoannotator.media.reader import Reader
 from videoannotator.media.recording import Damages, open_recording
 from videoannotator.media.sampling import Shown, grid, shown
 from videoannotator.media.times import key_frame_seconds
@@ -57,47 +56,16 @@ class _Notes:
 Source = Callable[[_Notes], Generator[Frame, None, None]]
 
 
-class FrameReader(Iterator[Frame]):
-    """The frames of one video, once through.
-
-    Close it, or read to the end, or let go of it: the thread ends.
-    """
+class FrameReader(Reader[Frame]):
+    """The frames of one video, once through."""
 
     def __init__(self, source: Source, mode: Mode) -> None:
         """`source` runs in a thread of its own."""
         self._notes = _Notes(damages=Damages(), mode=mode)
-        self._frames = ahead(
+        frames = ahead(
             partial(source, self._notes), limit=AHEAD_BYTES, weight=lambda frame: frame.image.nbytes
         )
-
-    def __next__(self) -> Frame:
-        """The next frame. Raises: MediaError when nothing can be read at all."""
-        return next(self._frames)
-
-    def __enter__(self) -> Self:
-        """Closes at the end of the block."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Ends the thread and closes the file."""
-        self.close()
-
-    def close(self) -> None:
-        """Ends the thread and closes the file."""
-        self._frames.close()
-
-    @property
-    def damage(self) -> Damages:
-        """Places that could not be read, as (second, reason).
-
-        Complete when the last frame was taken.
-        """
-        return self._notes.damages
+        super().__init__(frames, self._notes.damages)
 
     @property
     def mode(self) -> Mode:
