@@ -11,7 +11,7 @@ from typing import Any
 from tests.fakes.site import Site, journal, overlaps, workers_of
 from videoannotator.blobs import keys
 from videoannotator.domain.jobs import JOB_FINAL, Run, RunState, Worker, WorkerState
-from videoannotator.formats.manifest import read_manifest
+from videoannotator.formats.manifest import MANIFEST_NAME, read_manifest
 from videoannotator.store.jobs import Jobs
 from videoannotator.store.rows import JobRows
 
@@ -96,7 +96,7 @@ def _unlike_the_journal(site: Site, job: JobRows, told: list[dict[str, Any]]) ->
 
 def _manifest(site: Site, job: JobRows, run: Run, number: int) -> Path:
     folder = keys.attempt_folder(job.job.owner_id, job.job.id, run.pipeline, number)
-    return site.blobs.path(f"{folder}/{keys.MANIFEST}")
+    return site.blobs.path(f"{folder}/{MANIFEST_NAME}")
 
 
 async def _of_results(site: Site, job: JobRows) -> Any:

@@ -5,7 +5,6 @@ Every part is an id of ours or a fixed word: names from users never become keys.
 
 INCOMING = "incoming"
 VIDEOS = "videos"
-MANIFEST = "manifest.json"
 
 
 def incoming(upload_id: str) -> str:

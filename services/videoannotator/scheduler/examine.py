@@ -9,7 +9,7 @@ from videoannotator.domain.errors import BlobNotFound, ManifestInvalid
 from videoannotator.domain.failures import Code, Failure
 from videoannotator.domain.jobs import Artifact, Run
 from videoannotator.domain.pipelines import ManifestFile
-from videoannotator.formats.manifest import MAX_BYTES, Manifest, read_manifest
+from videoannotator.formats.manifest import MANIFEST_NAME, MAX_BYTES, Manifest, read_manifest
 from videoannotator.scheduler.observed import Examined
 
 
@@ -47,7 +47,7 @@ async def examine(blobs: BlobStore, place: Place) -> Examined:
 
 
 async def _manifest(blobs: BlobStore, place: Place) -> Manifest:
-    key = f"{place.folder}/{keys.MANIFEST}"
+    key = f"{place.folder}/{MANIFEST_NAME}"
     if await blobs.size(key) > MAX_BYTES:
         raise ManifestInvalid("The manifest is too large.")
     manifest = read_manifest(b"".join([chunk async for chunk in blobs.read(key)]))

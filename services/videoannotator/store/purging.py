@@ -43,8 +43,7 @@ def video_is_used() -> ColumnElement[bool]:
 
 
 async def doom_video(connection: AsyncConnection, video_id: str, now: datetime) -> Video | None:
-    """Hides a video that no job uses, and returns it; its row is locked."""
-    """Marks a video for deletion when no job uses it, and returns it then."""
+    """Marks a video for deletion when no job uses it, and returns it then; its row is locked."""
     unused = (t.videos.c.id == video_id, ~video_is_used())
     await connection.execute(update(t.videos).where(*unused).values(delete_requested_at=now))
     found = await records(connection, select(t.videos).where(*unused), video_of)
