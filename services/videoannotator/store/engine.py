@@ -1,5 +1,6 @@
 """The database: connections inside a transaction, for reading or for writing."""
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 from weakref import WeakSet
 
+import aiosqlite
 from sqlalchemy import URL, Connection, event, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -69,9 +71,27 @@ def prepare_sqlite(raw: Any, *, query_only: bool) -> None:
     cursor.close()
 
 
+async def open_sqlite(*where: str, **how: Any) -> aiosqlite.Connection:
+    """A connection with a thread of its own, which has ended when this raises.
+
+    Tried: after a refused open aiosqlite tells its thread to end and does not wait; the thread
+    then answers to an event loop that may be closed, and dies with a traceback.
+    """
+    connection = aiosqlite.connect(*where, **how)
+    thread = connection._thread
+    thread.daemon = True
+    try:
+        return await connection
+    except BaseException:
+        await asyncio.to_thread(thread.join)
+        raise
+
+
 def _sqlite_engine(url: URL, *, begin: str, connections: int, query_only: bool) -> AsyncEngine:
-    timeout = {} if "timeout" in url.query else {"timeout": BUSY_SECONDS}
-    engine = create_async_engine(url, pool_size=connections, max_overflow=0, connect_args=timeout)
+    how: dict[str, Any] = {"async_creator_fn": open_sqlite}
+    if "timeout" not in url.query:
+        how["timeout"] = BUSY_SECONDS
+    engine = create_async_engine(url, pool_size=connections, max_overflow=0, connect_args=how)
 
     @event.listens_for(engine.sync_engine, "connect")
     def connect(raw: Any, _: Any) -> None:

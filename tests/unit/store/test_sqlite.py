@@ -1,9 +1,12 @@
 """What only SQLite does: files, locks and their faults."""
 
+import logging
 import sqlite3
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -22,7 +25,7 @@ from videoannotator.domain.errors import (
 from videoannotator.store import tables as t
 from videoannotator.store.__main__ import main
 from videoannotator.store.access import Access
-from videoannotator.store.engine import Database
+from videoannotator.store.engine import Database, open_sqlite
 from videoannotator.store.schema import check, current, upgrade
 
 
@@ -120,6 +123,37 @@ async def test_what_is_no_database_is_refused(
     told = refused.value.message + refused.value.hint
     assert str(tmp_path) not in told
     assert "SELECT" not in told
+
+
+class Dawdling(logging.Handler):
+    """Delays the thread that logs."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            time.sleep(0.05)
+
+
+@pytest.fixture
+def slow_threads() -> Iterator[None]:
+    """Each connection's thread is late with all that it does."""
+    log, handler = logging.getLogger("aiosqlite"), Dawdling()
+    level = log.level
+    log.setLevel(logging.DEBUG)
+    log.addHandler(handler)
+    yield
+    log.removeHandler(handler)
+    log.setLevel(level)
+
+
+@pytest.mark.usefixtures("slow_threads")
+async def test_the_thread_of_a_refused_connection_has_ended(tmp_path: Path) -> None:
+    before = set(threading.enumerate())
+
+    with pytest.raises(sqlite3.OperationalError):
+        await open_sqlite(str(tmp_path / "none" / "videoannotator.db"))
+
+    left = set(threading.enumerate()) - before
+    assert not [thread.name for thread in left if "connection_worker" in thread.name]
 
 
 def test_a_check_makes_no_file(tmp_path: Path) -> None:
