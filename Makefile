@@ -22,6 +22,7 @@ UV_VERSION := $(shell sed -n '/^name = "uv"$$/{n;s/^version = "\(.*\)"$$/\1/p;q;
 TOOLS_READY := .make/tools/uv-$(UV_VERSION)
 RUN_READY := .venv/ready-to-run
 DEV_READY := .venv/ready-to-develop
+DOCS_READY := .make/docs/ready
 INPUTS := pyproject.toml uv.lock protos/build.py $(wildcard protos/videoannotator/v1/*.proto)
 
 export UV_PROJECT_ENVIRONMENT := .venv
@@ -93,9 +94,13 @@ lock: | $(TOOLS_READY) ## write uv.lock after a change of the dependencies in py
 bench: $(DEV_READY) ## measure and compare, print a table, write bench.json; PART=sampling does one part
 	@$(BIN)/python -m bench $(PART)
 
+.PHONY: docs
+docs: $(DOCS_READY) ## build the documentation as pages in .make/site; a broken link fails
+	@.make/docs/bin/zensical build --strict --clean --config-file zensical.toml
+
 .PHONY: clean
 clean: ## remove what make made; results and storage stay
-	rm -rf .venv .make dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .make .cache dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	rm -f bench.json services/videoannotator/v1/*_pb2*
 	find services tests bench protos -name __pycache__ -prune -exec rm -rf {} +
 
@@ -118,3 +123,8 @@ $(DEV_READY): $(INPUTS) | $(TOOLS_READY)
 	@echo "Installing VideoAnnotator and its development tools into .venv"
 	@$(UV) sync --quiet --locked --python "$(PYTHON)" --extra local --group dev
 	@touch $(RUN_READY) $@
+
+# An environment of its own: no package of the program is needed, nor disturbed.
+$(DOCS_READY): pyproject.toml uv.lock | $(TOOLS_READY)
+	@UV_PROJECT_ENVIRONMENT=.make/docs $(UV) sync --quiet --locked --python "$(PYTHON)" --only-group docs
+	@touch $@
