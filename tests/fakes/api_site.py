@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from pydantic import Field
 
 from videoannotator.api.app import create_app
+from videoannotator.api.operations.assembly import Operations, assemble
 from videoannotator.blobs import keys
 from videoannotator.blobs.files import FileBlobs
 from videoannotator.domain.access import Principal, Role
@@ -122,6 +123,7 @@ class ApiSite:
     app: FastAPI
     admin: httpx.AsyncClient
     root: Path
+    operations: Operations
     opened: list[httpx.AsyncClient] = field(default_factory=list)
 
     async def user(self, name: str, role: Role = Role.RESEARCHER, group: str = "") -> str:
@@ -295,12 +297,16 @@ async def open_site(
     database = Database.open(settings.database_url)
     secret = await Access(database).bootstrap_admin()
     blobs, scheduler = FileBlobs(root), ListeningScheduler()
-    app = create_app(settings, database, blobs, CATALOGUE, scheduler)
-    site = ApiSite(settings, database, blobs, scheduler, app, client_of(app, secret), root)
+    operations = assemble(settings, database, blobs, CATALOGUE, scheduler)
+    app = create_app(settings, operations, Access(database), blobs)
+    site = ApiSite(
+        settings, database, blobs, scheduler, app, client_of(app, secret), root, operations
+    )
     site.opened.append(site.admin)
     try:
         async with app.router.lifespan_context(app):
             yield site
     finally:
+        await operations.close()
         await asyncio.gather(*(client.aclose() for client in site.opened))
         await database.close()

@@ -1,8 +1,5 @@
 """The application: routes, what surrounds them, and its life."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
 from fastapi import APIRouter, FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
@@ -11,14 +8,11 @@ from videoannotator import __version__
 from videoannotator.api import problems
 from videoannotator.api.auth import Authentication
 from videoannotator.api.middleware import BodyLimit, Plain, RequestContext
-from videoannotator.api.operations.assembly import assemble
+from videoannotator.api.operations.assembly import Operations
 from videoannotator.api.routes import events, health, jobs, pipelines, results, site
-from videoannotator.api.wake import SchedulerClient
 from videoannotator.blobs.interface import BlobStore
-from videoannotator.pipelines.catalogue import Catalogue
 from videoannotator.settings import Settings
 from videoannotator.store.access import Access
-from videoannotator.store.engine import Database
 
 ROUTERS: tuple[APIRouter, ...] = (
     health.router,
@@ -52,40 +46,26 @@ RESPONSE_HEADERS = [
 
 
 def create_app(
-    settings: Settings,
-    database: Database,
-    blobs: BlobStore,
-    catalogue: Catalogue,
-    scheduler: SchedulerClient,
+    settings: Settings, operations: Operations, access: Access, blobs: BlobStore
 ) -> FastAPI:
-    """The REST interface on these parts, which stay the caller's to close, but for `scheduler`.
+    """The REST interface on these parts, which stay the caller's to close.
 
-    `app.state.close_streams()` ends the event streams; a server calls it when it begins to stop,
-    because it waits for open connections before the application's own end.
+    A server closes `operations` when it begins to stop: that ends the event streams, and it waits
+    for open connections before the application's own end.
     """
-    operations = assemble(settings, database, blobs, catalogue, scheduler)
-
-    @asynccontextmanager
-    async def life(app: FastAPI) -> AsyncIterator[None]:
-        yield
-        await operations.watching.feed.close()
-        await scheduler.close()
-
     app = FastAPI(
         title="VideoAnnotator API",
         version=__version__,
         redirect_slashes=False,
         docs_url=None,  # the framework's pages load their scripts from a foreign server
         redoc_url=None,
-        lifespan=life,
     )
     app.state.operations = operations
     app.state.blobs = blobs
-    app.state.close_streams = operations.watching.feed.close
     for router in ROUTERS:
         app.include_router(router)
     problems.register(app)
-    _surround(app, settings, Access(database))
+    _surround(app, settings, access)
     return app
 
 

@@ -14,6 +14,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from videoannotator.api.app import create_app
+from videoannotator.api.operations.assembly import Operations, assemble
 from videoannotator.api.wake import LeaderClient
 from videoannotator.blobs.files import FileBlobs
 from videoannotator.cli.exits import ExitCode
@@ -59,7 +60,6 @@ class Server(uvicorn.Server):
 
     def __init__(self, app: FastAPI) -> None:
         """Serves `app` on the sockets that it is given."""
-        self._app = app
         config = uvicorn.Config(
             app,
             lifespan="on",
@@ -75,10 +75,6 @@ class Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Takes no signal, and so raises none again in the end."""
         yield
-
-    async def end_streams(self) -> None:
-        """Ends the event streams: uvicorn waits for open answers before it ends the application."""
-        await self._app.state.close_streams()
 
 
 def run(settings: Settings, announce: Announce, *, until_stdin_closes: bool = False) -> ExitCode:
@@ -137,12 +133,12 @@ async def _serve(
         _listen_to_stdin(ending)
     database = Database.open(settings.database_url)
     try:
-        async with _parts(settings, database, ending) as (server, scheduler):
+        async with _parts(settings, database, ending) as (server, operations, scheduler):
             serving = asyncio.create_task(server.serve([listener]), name="http")
             await _until_started(server, serving)
             announce(address_of(listener), await _first_key(settings, database))
             how = await _until_ending(ending, serving, scheduler)
-            await server.end_streams()
+            await operations.close()  # uvicorn waits for open answers, and streams have no end
             server.should_exit = True
             await asyncio.wait([serving])
         return how.code
@@ -153,18 +149,21 @@ async def _serve(
 @asynccontextmanager
 async def _parts(
     settings: Settings, database: Database, ending: asyncio.Future[Ending]
-) -> AsyncIterator[tuple[Server, Scheduler]]:
+) -> AsyncIterator[tuple[Server, Operations, Scheduler]]:
     """The api, and the scheduler at work; the scheduler is stopped last, as `ending` says."""
     blobs = FileBlobs(settings.storage.root)
     catalogue = Catalogue.load()
     scheduler = local_scheduler(settings, database, blobs, catalogue)
     token = read_or_make(settings.storage.root.absolute() / "secrets", INTERNAL_TOKEN)
     leader = LeaderClient(Leader(database), token)
-    app = create_app(settings, database, blobs, catalogue, leader)
+    operations = assemble(settings, database, blobs, catalogue, leader)
+    app = create_app(settings, operations, Access(database), blobs)
     await scheduler.start()
     try:
-        yield Server(app), scheduler
+        yield Server(app), operations, scheduler
     finally:
+        await operations.close()
+        await leader.close()
         how = ending.result() if ending.done() else BROKEN
         await scheduler.stop(take_workers=how.take_workers)
 

@@ -53,7 +53,7 @@ async def port(site: ApiSite) -> AsyncIterator[int]:
     object.__setattr__(site.app.state.operations.watching, "heartbeat_seconds", SHORT)
     async with served(site.app) as port:
         yield port
-        await site.app.state.close_streams()
+        await site.operations.close()
 
 
 @asynccontextmanager
@@ -174,7 +174,7 @@ async def test_streams_end_when_the_server_stops(site: ApiSite, port: int) -> No
     async with watching(site, port, "/events/stream") as stream:
         await stream.next()
 
-        await site.app.state.close_streams()
+        await site.operations.close()
 
         assert await stream.ended()
 

@@ -39,6 +39,10 @@ class Operations:
     site: SiteOperations
     tokens: TokenOperations
 
+    async def close(self) -> None:
+        """Ends every stream of events; what was assembled from stays the caller's."""
+        await self.watching.feed.close()
+
 
 def assemble(
     settings: Settings,
