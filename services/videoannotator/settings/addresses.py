@@ -6,6 +6,9 @@ import re
 ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:(?P<port>\d{1,5}))?")
 LAST_PORT = 65535
 
+#: As 10.0.0.7:50052, [::]:50052 or scheduler-0.site:50052.
+ENDPOINT = re.compile(r"(?P<host>[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]):(?P<port>\d{1,5})")
+
 #: What people write -> the form that the database engine takes.
 SCHEMES = {
     "sqlite": "sqlite+aiosqlite",
@@ -43,6 +46,14 @@ def checked_origin(text: str) -> str:
     if origin != "*" and not (found and int(found["port"] or 1) in range(1, LAST_PORT + 1)):
         raise ValueError("is no origin")
     return origin
+
+
+def checked_endpoint(text: str) -> str:
+    """`text`, which is HOST:PORT, or empty. Raises: ValueError."""
+    found = ENDPOINT.fullmatch(text)
+    if text and not (found and int(found["port"]) <= LAST_PORT):
+        raise ValueError("is not HOST:PORT")
+    return text
 
 
 def kind_of(url: str) -> str:

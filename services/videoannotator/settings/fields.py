@@ -1,12 +1,10 @@
 """Every setting: its unit, its default and the reason for it."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Literal, Self
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
-    BeforeValidator,
     ByteSize,
     ConfigDict,
     Field,
@@ -18,52 +16,27 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from videoannotator.settings.addresses import (
-    checked_address,
-    checked_origin,
-    normalise_database_url,
+from videoannotator.settings.addresses import normalise_database_url
+from videoannotator.settings.kinds import (
+    GIB,
+    HEX_SECRET,
+    KIB,
+    MIB,
+    PIB,
+    PORT_OR_NONE,
+    TOGETHER,
+    Addresses,
+    Count,
+    Endpoint,
+    Limits,
+    MaybePort,
+    Origins,
+    Seconds,
+    Secret,
+    Some,
+    only,
 )
 from videoannotator.settings.variables import DELIMITER, PREFIX, Origin, variable
-
-
-def _split(value: Any) -> Any:
-    """`a, b` as a list; everything else as it is."""
-    if isinstance(value, str) and not value.lstrip().startswith("["):
-        return [part.strip() for part in value.split(",") if part.strip()]
-    return value
-
-
-def _pairs(value: Any) -> Any:
-    """`a=1, b=2` as a mapping; everything else as it is."""
-    if isinstance(value, str) and not value.lstrip().startswith("{"):
-        return dict(part.partition("=")[::2] for part in _split(value))
-    return value
-
-
-KIB = 1024
-MIB = 1024**2
-GIB = 1024**3
-PIB = 1024**5
-#: More than anybody means, and so little that every database and clock holds it.
-MOST = 1_000_000_000
-
-Addresses = Annotated[
-    list[Annotated[str, AfterValidator(checked_address)]], BeforeValidator(_split)
-]
-Origins = Annotated[list[Annotated[str, AfterValidator(checked_origin)]], BeforeValidator(_split)]
-Count = Annotated[int, Field(ge=0, le=MOST)]
-Some = Annotated[int, Field(ge=1, le=MOST)]
-Limits = Annotated[dict[Annotated[str, Field(min_length=1)], Count], BeforeValidator(_pairs)]
-Seconds = Annotated[float, Field(gt=0, le=MOST, allow_inf_nan=False)]
-
-
-#: The type of an error about fields that do not fit together.
-TOGETHER = "together"
-
-
-def _only(allowed: str) -> dict[str, Any]:
-    """What a refusal says is allowed, where the schema of the field does not say it."""
-    return {"allowed": allowed}
 
 
 class Group(BaseModel):
@@ -90,7 +63,7 @@ class DatabaseSettings(Group):
         "Empty: the file videoannotator.db in the storage folder, which one machine needs no more.",
         json_schema_extra={
             "secret": True,
-            **_only("sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME"),
+            **only("sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME"),
         },
     )
 
@@ -109,15 +82,24 @@ class ApiSettings(Group):
         description="Address to listen on. This machine only, until somebody decides otherwise.",
     )
     port: int = Field(default=18011, ge=0, le=65535, description="TCP port; 0: any free one.")
+    grpc_host: str = Field(
+        default="127.0.0.1",
+        description="Address to listen on for gRPC. This machine only, as for the port above.",
+    )
+    grpc_port: MaybePort = Field(
+        default=50051,
+        json_schema_extra=PORT_OR_NONE,
+        description="TCP port for gRPC; 0: any free one; none: no gRPC.",
+    )
     root_path: str = Field(
         default="",
         pattern=r"^(/[^?#]*[^/?#])?$",
-        json_schema_extra=_only("a path as /annotator, with no / at its end"),
+        json_schema_extra=only("a path as /annotator, with no / at its end"),
         description="Path under which a proxy serves us, as /annotator. Empty: at the root.",
     )
     trusted_proxies: Addresses = Field(
         default=[],
-        json_schema_extra=_only(
+        json_schema_extra=only(
             "addresses or networks with commas between, as 10.0.0.7, 10.1.0.0/16"
         ),
         description="Addresses or networks whose X-Forwarded headers are believed. None by "
@@ -125,7 +107,7 @@ class ApiSettings(Group):
     )
     allowed_origins: Origins = Field(
         default=["http://localhost:19011", "http://127.0.0.1:19011"],
-        json_schema_extra=_only(
+        json_schema_extra=only(
             "scheme://host or scheme://host:port, without a path, with commas between; or * for all"
         ),
         description="Web origins that browsers may call us from; the public viewer's by default, "
@@ -135,14 +117,14 @@ class ApiSettings(Group):
         default=ByteSize(20 * GIB),
         ge=1,
         le=PIB,
-        json_schema_extra=_only("a size from 1 byte to 1PiB, in bytes or as 20GiB"),
+        json_schema_extra=only("a size from 1 byte to 1PiB, in bytes or as 20GiB"),
         description="Largest video, in bytes or as 20GiB. Two hours of 4K are about 20 GiB.",
     )
     max_body_bytes: ByteSize = Field(
         default=ByteSize(MIB),
         ge=KIB,
         le=GIB,
-        json_schema_extra=_only("a size from 1KiB to 1GiB, in bytes or as 1MiB"),
+        json_schema_extra=only("a size from 1KiB to 1GiB, in bytes or as 1MiB"),
         description="Largest body of every other request, in bytes or as 1MiB. It is held in "
         "memory, so it is small.",
     )
@@ -158,7 +140,7 @@ class ApiSettings(Group):
         default=ByteSize(0),
         ge=0,
         le=PIB,
-        json_schema_extra=_only("a size from 0 (no limit) to 1PiB, in bytes or as 500GiB"),
+        json_schema_extra=only("a size from 0 (no limit) to 1PiB, in bytes or as 500GiB"),
         description="Bytes of video per owner; 0: no limit.",
     )
 
@@ -172,9 +154,49 @@ class AuthSettings(Group):
     )
 
 
-class SchedulerSettings(Group):
-    """How much runs at once, and how long is waited for what."""
+class RpcSettings(Group):
+    """How our processes trust each other, and how clients trust them, over gRPC."""
 
+    certificate_folder: Path | None = Field(
+        default=None,
+        json_schema_extra=only("a folder with tls.crt, tls.key and ca.crt, all PEM"),
+        description="Folder with tls.crt, tls.key and ca.crt, as a mounted Secret has them. With "
+        "it all gRPC over TCP uses TLS; Unix sockets stay plain. Empty: no TLS.",
+    )
+    server_name: str = Field(
+        default="",
+        description="Name that the scheduler's certificate is for, when that is not the host in "
+        "its address. Certificates of a whole site need one name, pods have many addresses.",
+    )
+    internal_token: Secret = Field(
+        default=SecretStr(""),
+        json_schema_extra=HEX_SECRET,
+        description="What the api shows to the scheduler. Empty: the file secrets/internal.token "
+        "in the storage folder, made by whoever comes first.",
+    )
+    worker_key: Secret = Field(
+        default=SecretStr(""),
+        json_schema_extra=HEX_SECRET,
+        description="Key from which the token of every worker is computed, the same for all "
+        "schedulers of a site. Empty: the file secrets/worker.key in the storage folder.",
+    )
+
+
+class SchedulerSettings(Group):
+    """Where the scheduler listens, how much runs at once, and how long is waited for what."""
+
+    listen: Endpoint = Field(
+        default="",
+        json_schema_extra=only("HOST:PORT, as 0.0.0.0:50052, where port 0 is any free one"),
+        description="HOST:PORT to serve the api on; port 0: any free one. Empty: a Unix socket, "
+        "for an api on the same machine.",
+    )
+    address: Endpoint = Field(
+        default="",
+        json_schema_extra=only("HOST:PORT, as scheduler-0.example.org:50052"),
+        description="HOST:PORT under which the api reaches this scheduler, written into the "
+        "database when it leads. Empty: as listen, with this machine's name for 0.0.0.0 or [::].",
+    )
     max_workers: Some = Field(default=2, description="Workers at a time. Two keep a laptop usable.")
     max_gpu_workers: Count = Field(
         default=2, description="Workers with a GPU at a time, among all workers."
@@ -265,6 +287,15 @@ class TelemetrySettings(Group):
     log_format: Literal["auto", "json", "console"] = Field(
         default="auto", description="json for machines; auto: console on a terminal, else json."
     )
+    host: str = Field(
+        default="127.0.0.1", description="Address to listen on for probes and metrics."
+    )
+    port: MaybePort = Field(
+        default=None,
+        json_schema_extra=PORT_OR_NONE,
+        description="TCP port of its own for /livez, /readyz and /metrics; 0: any free one; "
+        "none: the api answers them on its own port, a scheduler nowhere.",
+    )
 
 
 class Read(BaseSettings):
@@ -294,6 +325,7 @@ class Settings(Read):
     database: DatabaseSettings = DatabaseSettings()
     api: ApiSettings = ApiSettings()
     auth: AuthSettings = AuthSettings()
+    rpc: RpcSettings = RpcSettings()
     scheduler: SchedulerSettings = SchedulerSettings()
     retry: RetrySettings = RetrySettings()
     telemetry: TelemetrySettings = TelemetrySettings()
@@ -317,7 +349,7 @@ class WorkerSettings(Read):
     id: str = Field(min_length=1, description="Id of the worker, as its row has it.")
     token_sha256: str = Field(
         pattern="^[0-9a-f]{64}$",
-        json_schema_extra=_only("64 hexadecimal digits"),
+        json_schema_extra=only("64 hexadecimal digits"),
         description="SHA-256 of the token that callers must show, hexadecimal.",
     )
     listen: str = Field(
@@ -345,7 +377,7 @@ class ClientSettings(Read):
     server: str = Field(
         default="http://localhost:18011",
         pattern="^https?://[^/?#@]+(/[^?#]*)?$",
-        json_schema_extra=_only("http://HOST:PORT or https://HOST, without a key in it"),
+        json_schema_extra=only("http://HOST:PORT or https://HOST, without a key in it"),
         description="Address of the server; keys do not belong into it.",
     )
     token: SecretStr = Field(default=SecretStr(""), description="Key that the server gave out.")

@@ -8,7 +8,7 @@ from pydantic_core import ErrorDetails
 
 from videoannotator.domain.errors import InvalidSetting
 from videoannotator.settings.addresses import kind_of
-from videoannotator.settings.fields import TOGETHER
+from videoannotator.settings.kinds import TOGETHER
 from videoannotator.settings.showing import is_secret
 from videoannotator.settings.variables import Given, variable
 

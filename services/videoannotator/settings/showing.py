@@ -9,6 +9,7 @@ from pydantic.fields import FieldInfo
 
 from videoannotator.settings.addresses import masked
 from videoannotator.settings.fields import Read, Settings
+from videoannotator.settings.kinds import NONE, PORT_OR_NONE
 from videoannotator.settings.variables import variable
 
 HIDDEN = "***"
@@ -74,4 +75,6 @@ def _shown(value: Any, field: FieldInfo) -> str:
         return ",".join(value)
     if isinstance(value, Mapping):
         return ",".join(f"{name}={each}" for name, each in value.items())
-    return "" if value is None else str(value)
+    if value is None:
+        return NONE if extra is PORT_OR_NONE else ""
+    return str(value)

@@ -20,11 +20,13 @@ SOME = "a whole number at least 1 and at most 1000000000"
 SECONDS = "a number more than 0 and at most 1000000000"
 ADDRESSES = "addresses or networks with commas between, as 10.0.0.7, 10.1.0.0/16"
 ORIGINS = "scheme://host or scheme://host:port, without a path, with commas between; or * for all"
+PORT_OR_NONE = "a whole number at least 0 and at most 65535, or none"
 DATABASE = "sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME"
 
 #: setting -> values that are refused, and what is allowed
 REFUSED = {
     "API__PORT": (("x", "-1", "65536", "1.5"), "a whole number at least 0 and at most 65535"),
+    "API__GRPC_PORT": (("x", "-1", "65536", "never"), PORT_OR_NONE),
     "API__ROOT_PATH": (("annotator", "/a/", "/", "/a?b"), "a path as /annotator, with no / at"),
     "API__TRUSTED_PROXIES": (
         ("proxy", "*", "10.0.0.256", "10.1.0.7/16", "10.0.0.1,x", "[1]"),
@@ -40,6 +42,11 @@ REFUSED = {
     "API__UPLOADS_PER_MINUTE": (("-1", "1.5", "99999999999999999999"), COUNT),
     "API__MAX_QUEUED_RUNS_PER_OWNER": (("-1", "99999999999999999999"), COUNT),
     "AUTH__REQUIRED": (("maybe", "2"), "true or false"),
+    "SCHEDULER__LISTEN": (
+        ("50052", "host", "unix:/x", "host:65536", "a b:1", "::1:50052", "http://host:1"),
+        "HOST:PORT, as 0.0.0.0:50052",
+    ),
+    "SCHEDULER__ADDRESS": (("50052", "host:", ":1", "host:-1"), "HOST:PORT, as scheduler-0."),
     "SCHEDULER__MAX_WORKERS": (("0", "two"), SOME),
     "SCHEDULER__MAX_GPU_WORKERS": (("-1",), COUNT),
     "SCHEDULER__MAX_WORKERS_PER_OWNER": (("-1",), COUNT),
@@ -63,9 +70,14 @@ REFUSED = {
     "RETRY__PIPELINE_FAILURES": (("-1",), COUNT),
     "TELEMETRY__LOG_LEVEL": (("loud",), "debug, info, warning, error"),
     "TELEMETRY__LOG_FORMAT": (("xml",), "auto, json, console"),
+    "TELEMETRY__PORT": (("x", "-1", "65536"), PORT_OR_NONE),
 }
-#: Every text is a path or a name; the database has a test of its own below.
-NEVER_WRONG = {"STORAGE__ROOT", "API__HOST", "DATABASE__URL"}
+#: Every text is a path or a name; what holds secrets has tests of its own below.
+NEVER_WRONG = {
+    *("STORAGE__ROOT", "API__HOST", "API__GRPC_HOST", "TELEMETRY__HOST"),
+    *("RPC__CERTIFICATE_FOLDER", "RPC__SERVER_NAME"),
+    *("DATABASE__URL", "RPC__INTERNAL_TOKEN", "RPC__WORKER_KEY"),
+}
 
 WORKER = {"ID": "w1", "TOKEN_SHA256": "0" * 64, "LISTEN": "unix:/x"}
 WORKER_REFUSED = {
@@ -144,6 +156,16 @@ def test_a_bad_address_of_a_database_is_refused_without_its_password(
 ) -> None:
     expect_refused(
         lambda: load_settings({"DATABASE_URL": given}, None), "DATABASE_URL", shown, DATABASE
+    )
+
+
+@pytest.mark.parametrize("name", ["INTERNAL_TOKEN", "WORKER_KEY"])
+@pytest.mark.parametrize("given", ["hidden", "0" * 63, "0" * 65, "G" * 64, "va_" + "0" * 61])
+def test_a_bad_secret_is_refused_without_showing_it(name: str, given: str) -> None:
+    variable = f"VIDEOANNOTATOR_RPC__{name}"
+
+    expect_refused(
+        lambda: load_settings({variable: given}, None), variable, "***", "64 hexadecimal digits"
     )
 
 

@@ -120,6 +120,36 @@ def test_the_password_of_the_database_is_masked() -> None:
     assert settings.database_url == "postgresql+psycopg://me:hidden@host/db?password=hidden"
 
 
+@pytest.mark.parametrize("name", ["internal_token", "worker_key"])
+def test_a_shared_secret_is_read_and_never_shown(name: str) -> None:
+    settings = load_settings({f"VIDEOANNOTATOR_RPC__{name.upper()}": "5ec" + "0" * 61}, None)
+
+    assert getattr(settings.rpc, name).get_secret_value() == "5ec" + "0" * 61
+    assert value(settings, f"rpc.{name}") == "***"
+    assert "5ec0" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("given", "port", "shown"), [("none", None, "none"), ("None", None, "none"), ("0", 0, "0")]
+)
+@pytest.mark.parametrize("setting", ["api.grpc_port", "telemetry.port"])
+def test_a_port_may_be_none_by_word(setting: str, given: str, port: int | None, shown: str) -> None:
+    group, field = setting.split(".")
+    name = f"VIDEOANNOTATOR_{group.upper()}__{field.upper()}"
+
+    settings = load_settings({name: given}, None)
+
+    assert getattr(getattr(settings, group), field) == port
+    assert value(settings, setting) == shown
+
+
+@pytest.mark.parametrize("given", ["0.0.0.0:50052", "[::]:0", "scheduler-0.site:1"])
+def test_a_scheduler_listens_to_a_host_and_a_port(given: str) -> None:
+    settings = load_settings({"VIDEOANNOTATOR_SCHEDULER__LISTEN": given}, None)
+
+    assert settings.scheduler.listen == given
+
+
 def test_without_an_address_the_database_is_a_file_in_the_storage_folder(tmp_path: Path) -> None:
     settings = load_settings({"STORAGE_ROOT": str(tmp_path)}, None)
 
