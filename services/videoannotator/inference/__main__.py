@@ -10,6 +10,7 @@ from videoannotator.inference.failures import EXIT_CODES
 from videoannotator.inference.process import WorkerProcess, end_session
 from videoannotator.pipelines.catalogue import Catalogue
 from videoannotator.settings import TelemetrySettings, load_settings, load_worker_settings
+from videoannotator.settings.declining import decline_telemetry
 from videoannotator.telemetry import bound, configure, get_logger
 
 log = get_logger(__name__)
@@ -25,6 +26,7 @@ async def serve(pipeline: str) -> int:
 
 def main(arguments: list[str]) -> int:
     """The exit status: see `inference.failures`. A worker that cannot start is a bad request."""
+    decline_telemetry()
     configure("inference", TelemetrySettings(log_format="json"))
     if len(arguments) != 1:
         log.error("usage: python -m videoannotator.inference <pipeline>")

@@ -1,4 +1,4 @@
-"""Tells libraries to send nothing to their makers: recordings of people are nobody else's affair."""
+"""Tells libraries to send nothing to their makers: recordings of people are nobody else's."""
 
 import os
 

@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from videoannotator.domain.errors import PipelineUnavailable
 from videoannotator.pipelines.voice_activity.segmentation import WINDOW_SAMPLES
+from videoannotator.settings.declining import decline_telemetry
+
+decline_telemetry()
+import onnxruntime  # noqa: E402 - it reports on its use as soon as it is imported
 
 FILE = "silero_vad_v6.onnx"
 # Of the file in faster-whisper 1.2.1. Another file may give other segments, so it is refused.
