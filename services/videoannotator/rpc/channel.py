@@ -5,7 +5,12 @@ from typing import Any
 
 import grpc
 
+from videoannotator.domain.errors import InvalidSetting
 from videoannotator.rpc.auth import bearer
+from videoannotator.rpc.certificates import Certificates
+from videoannotator.settings import variable
+
+UNIX = "unix:"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,10 +63,42 @@ def server_options(keepalive: Keepalive = KEEPALIVE) -> Options:
     ]
 
 
-def dial(target: str, token: str, keepalive: Keepalive = KEEPALIVE) -> grpc.aio.Channel:
-    """A channel whose every call brings `token`. `target` is as `unix:/path` or `host:port`."""
+def dial(
+    target: str,
+    token: str,
+    keepalive: Keepalive = KEEPALIVE,
+    certificates: Certificates | None = None,
+) -> grpc.aio.Channel:
+    """A channel whose every call brings `token`. `target` is as `unix:/path` or `host:port`.
+
+    With `certificates` it speaks TLS, but for Unix sockets: nobody else hears those.
+    """
     brings: Any = [_UnaryToken(token), _StreamToken(token)]
-    return grpc.aio.insecure_channel(target, client_options(keepalive), interceptors=brings)
+    options: list[tuple[str, int | str]] = [*client_options(keepalive)]
+    if certificates is None or target.startswith(UNIX):
+        return grpc.aio.insecure_channel(target, options, interceptors=brings)
+    if certificates.server_name:
+        options.append(("grpc.ssl_target_name_override", certificates.server_name))
+    return grpc.aio.secure_channel(target, certificates.for_client(), options, interceptors=brings)
+
+
+def bind(
+    server: grpc.aio.Server, target: str, credentials: grpc.ServerCredentials | None, setting: str
+) -> int:
+    """Lets `server` listen on `target`, in the clear on a Unix socket; returns the port.
+
+    `setting` is the one that says where. Raises: InvalidSetting.
+    """
+    try:
+        if credentials is None or target.startswith(UNIX):
+            return server.add_insecure_port(target)
+        return server.add_secure_port(target, credentials)
+    except RuntimeError as error:
+        raise InvalidSetting(
+            f"Nothing can listen on {target}.",
+            hint=f"Stop the other program, or choose another address with {variable(setting)}.",
+            field=setting,
+        ) from error
 
 
 class _Brings:

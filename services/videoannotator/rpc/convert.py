@@ -1,14 +1,12 @@
 """Domain records as protobuf messages, and back. Total: every field is carried both ways."""
 
-from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
-
-from google.protobuf import json_format, struct_pb2
 
 from videoannotator.domain.failures import Code, Failure
 from videoannotator.domain.jobs import Progress
 from videoannotator.domain.videos import AudioStream, Probe, VideoStream
+from videoannotator.rpc.well_known import struct_from, struct_to
 from videoannotator.rpc.work import (
     Accepted,
     Assignment,
@@ -17,15 +15,13 @@ from videoannotator.rpc.work import (
     LogLine,
     WorkEvent,
 )
-from videoannotator.v1 import inference_pb2, media_pb2
-
-LARGEST_EXACT = 2**53  # a protobuf number is a double; beyond this it does not hold every integer
+from videoannotator.v1 import inference_pb2, log_pb2, media_pb2
 
 LEVELS = {
-    "debug": inference_pb2.LOG_LEVEL_DEBUG,
-    "info": inference_pb2.LOG_LEVEL_INFO,
-    "warning": inference_pb2.LOG_LEVEL_WARNING,
-    "error": inference_pb2.LOG_LEVEL_ERROR,
+    "debug": log_pb2.LOG_LEVEL_DEBUG,
+    "info": log_pb2.LOG_LEVEL_INFO,
+    "warning": log_pb2.LOG_LEVEL_WARNING,
+    "error": log_pb2.LOG_LEVEL_ERROR,
 }
 LEVEL_NAMES = {number: name for name, number in LEVELS.items()}
 
@@ -236,31 +232,6 @@ def event_from(message: inference_pb2.AnnotateResponse) -> WorkEvent | None:
             return failure_from(message.failed)
         case _:
             return None
-
-
-def struct_to(values: Mapping[str, Any]) -> struct_pb2.Struct:
-    """A JSON object as a message."""
-    struct = struct_pb2.Struct()
-    struct.update(values)
-    return struct
-
-
-def struct_from(struct: struct_pb2.Struct) -> dict[str, Any]:
-    """A JSON object from a message.
-
-    Whole numbers come back as int, which every numeric field takes.
-    """
-    return {key: _whole(value) for key, value in json_format.MessageToDict(struct).items()}
-
-
-def _whole(value: Any) -> Any:
-    if isinstance(value, float) and value.is_integer() and abs(value) <= LARGEST_EXACT:
-        return int(value)
-    if isinstance(value, list):
-        return [_whole(each) for each in value]
-    if isinstance(value, dict):
-        return {key: _whole(each) for key, each in value.items()}
-    return value
 
 
 def assignment_to(assignment: Assignment, epoch: int) -> inference_pb2.AnnotateRequest:

@@ -1,4 +1,4 @@
-"""Secrets of one machine, as files: made once, read by every process of this site."""
+"""Secrets that the processes of a site share: from the settings, or files that are made once."""
 
 import os
 import secrets
@@ -7,11 +7,29 @@ from contextlib import suppress
 from pathlib import Path
 
 from videoannotator.domain.errors import InvalidSetting, StorageDenied
+from videoannotator.settings import Settings
 
 KEY_BYTES = 32
 WORKER_KEY = "worker.key"
 INTERNAL_TOKEN = "internal.token"  # noqa: S105 - the name of a file
 MODE = 0o600
+
+
+def internal_token(settings: Settings) -> str:
+    """What the api shows to the scheduler. Raises: InvalidSetting, StorageDenied."""
+    given = settings.rpc.internal_token.get_secret_value()
+    return given or read_or_make(secrets_folder(settings), INTERNAL_TOKEN)
+
+
+def worker_key(settings: Settings) -> bytes:
+    """What workers' tokens are computed from. Raises: InvalidSetting, StorageDenied."""
+    given = settings.rpc.worker_key.get_secret_value()
+    return bytes.fromhex(given or read_or_make(secrets_folder(settings), WORKER_KEY))
+
+
+def secrets_folder(settings: Settings) -> Path:
+    """Where the files are when the settings hold no secrets."""
+    return settings.storage.root.absolute() / "secrets"
 
 
 def read_or_make(folder: Path, name: str) -> str:

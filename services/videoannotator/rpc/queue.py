@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
+from videoannotator.rpc.well_known import timestamp_to
 from videoannotator.v1 import scheduler_pb2
 
 
@@ -57,7 +56,7 @@ def queue_to(queue: Queue) -> scheduler_pb2.GetQueueResponse:
         max_gpu_workers=queue.max_gpu_workers,
         epoch=queue.epoch,
         draining=queue.draining,
-        ticked_at=_timestamp(queue.ticked_at),
+        ticked_at=timestamp_to(queue.ticked_at),
     )
 
 
@@ -104,9 +103,9 @@ def _slot_to(slot: Slot) -> scheduler_pb2.SlotUse:
         owner_id=slot.owner_id,
         pipeline=slot.pipeline,
         state=slot.state,
-        since=_timestamp(slot.since),
+        since=timestamp_to(slot.since),
         gpus=slot.gpus,
-        unproven_since=_timestamp(slot.unproven_since),
+        unproven_since=timestamp_to(slot.unproven_since),
     )
 
 
@@ -123,11 +122,3 @@ def _slot_from(message: scheduler_pb2.SlotUse) -> Slot:
         gpus=message.gpus,
         unproven_since=unproven if message.HasField("unproven_since") else None,
     )
-
-
-def _timestamp(moment: datetime | None) -> Timestamp | None:
-    if moment is None:
-        return None
-    made = Timestamp()
-    made.FromDatetime(moment)
-    return made

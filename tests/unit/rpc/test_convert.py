@@ -14,6 +14,7 @@ from videoannotator.domain.failures import Code, Failure
 from videoannotator.domain.jobs import Progress
 from videoannotator.domain.videos import AudioStream, Probe, VideoStream
 from videoannotator.rpc import convert
+from videoannotator.rpc.well_known import struct_from, struct_to
 from videoannotator.rpc.work import (
     Accepted,
     Assignment,
@@ -22,7 +23,7 @@ from videoannotator.rpc.work import (
     LogLine,
     WorkEvent,
 )
-from videoannotator.v1 import inference_pb2, media_pb2
+from videoannotator.v1 import inference_pb2, log_pb2, media_pb2
 
 texts = st.text(st.characters(codec="utf-8"), max_size=20)
 int32 = st.integers(0, 2**31 - 1)
@@ -155,7 +156,7 @@ def test_a_description_comes_back_equal(description: Description) -> None:
 
 @given(parameters=st.dictionaries(texts, values, max_size=3))
 def test_whole_numbers_in_parameters_come_back_as_integers(parameters: dict[str, Any]) -> None:
-    back = convert.struct_from(over_the_wire(convert.struct_to(parameters)))
+    back = struct_from(over_the_wire(struct_to(parameters)))
 
     assert back == parameters
     assert not [each for each in leaves(back) if isinstance(each, float) and each.is_integer()
@@ -289,11 +290,11 @@ def test_an_event_of_a_newer_program_is_passed_over() -> None:
     assert convert.event_from(inference_pb2.AnnotateResponse()) is None
 
 
-@pytest.mark.parametrize("number", inference_pb2.LogLevel.values())
-def test_every_log_level_of_the_contract_has_its_word(number: inference_pb2.LogLevel) -> None:
+@pytest.mark.parametrize("number", log_pb2.LogLevel.values())
+def test_every_log_level_of_the_contract_has_its_word(number: log_pb2.LogLevel) -> None:
     line = convert.log_from(inference_pb2.Log(level=number))
 
-    unspecified = number == inference_pb2.LOG_LEVEL_UNSPECIFIED
+    unspecified = number == log_pb2.LOG_LEVEL_UNSPECIFIED
     assert line.level == ("info" if unspecified else convert.LEVEL_NAMES[number])
     assert unspecified or convert.log_to(line).level == number
 
