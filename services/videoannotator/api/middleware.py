@@ -31,7 +31,7 @@ class RequestContext:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = _request_id(Headers(scope=scope).get("x-request-id", ""))
+        request_id = request_id_from(Headers(scope=scope).get("x-request-id", ""))
         scope.setdefault("state", {})["request_id"] = request_id
         seen = _Seen(send, request_id)
         method, began = scope["method"], time.monotonic()
@@ -60,7 +60,8 @@ class _Seen:
         await self._send(message)
 
 
-def _request_id(given: str) -> str:
+def request_id_from(given: str) -> str:
+    """The caller's id of a request when it is harmless, else a new one."""
     return given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
 
 
