@@ -8,6 +8,7 @@ from videoannotator import __version__
 from videoannotator.api import problems
 from videoannotator.api.auth import Authentication
 from videoannotator.api.middleware import BodyLimit, Plain, RequestContext
+from videoannotator.api.openapi import describe, operation_id
 from videoannotator.api.operations.assembly import Operations
 from videoannotator.api.routes import events, health, jobs, pipelines, results, site
 from videoannotator.blobs.interface import BlobStore
@@ -59,12 +60,14 @@ def create_app(
         redirect_slashes=False,
         docs_url=None,  # the framework's pages load their scripts from a foreign server
         redoc_url=None,
+        generate_unique_id_function=operation_id,
     )
     app.state.operations = operations
     app.state.blobs = blobs
     for router in ROUTERS:
         app.include_router(router)
     problems.register(app)
+    describe(app)
     _surround(app, settings, access)
     return app
 

@@ -1,112 +1,19 @@
-"""Pipelines and checks of configurations as JSON: the public server's fields, and ours."""
+"""Pipelines and checks of configurations as the bodies of answers."""
 
-from typing import Any
-
-from pydantic import BaseModel
-
+from videoannotator.api.bodies.pipelines import (
+    AvailabilityBody,
+    ErrorItem,
+    OutputBody,
+    PipelineBody,
+    ResourcesBody,
+    ValidationBody,
+    WarningItem,
+)
 from videoannotator.api.operations.pipelines import Listed, Verdict
 from videoannotator.domain.errors import Problem
 from videoannotator.domain.pipelines import Stability
 from videoannotator.pipelines.catalogue import Readiness
 from videoannotator.pipelines.parameters import config_schema, json_schema
-
-
-class ValidationRequest(BaseModel):
-    """A configuration to check."""
-
-    config: dict[str, Any] = {}
-    selected_pipelines: list[str] | None = None  # None: those that the configuration names
-
-
-class OutputBody(BaseModel):
-    """A file that a pipeline writes."""
-
-    format: str
-    types: list[str]
-    name: str
-    media_type: str
-
-
-class AvailabilityBody(BaseModel):
-    """Whether a pipeline can run here."""
-
-    state: Readiness
-    reason: str
-    command: str
-
-
-class ResourcesBody(BaseModel):
-    """What a worker of a pipeline needs."""
-
-    gpus: int
-    cpus: float
-    memory_bytes: int
-
-
-class PipelineBody(BaseModel):
-    """A pipeline."""
-
-    name: str
-    display_name: str
-    description: str
-    version: str
-    enabled: bool
-    default_enabled: bool
-    pipeline_family: str
-    variant: str
-    tasks: list[str]
-    modalities: list[str]
-    capabilities: list[str]
-    backends: list[str]
-    stability: Stability
-    outputs: list[OutputBody]
-    config_schema: dict[str, Any]
-    json_schema: dict[str, Any]
-    examples: list[dict[str, Any]]
-    availability: AvailabilityBody
-    resources: ResourcesBody
-    licence: str
-    commercial_use: bool
-    research_only: bool
-
-
-class PipelineListBody(BaseModel):
-    """The pipelines."""
-
-    pipelines: list[PipelineBody]
-    total: int
-
-
-class ErrorItem(BaseModel):
-    """One thing that is wrong."""
-
-    field: str
-    message: str
-    code: str
-    error_code: str  # the viewer's name of `code`
-    hint: str
-    severity: str = "error"
-    pipeline: str
-
-
-class WarningItem(BaseModel):
-    """One thing that is odd."""
-
-    field: str
-    message: str
-    suggestion: str
-    severity: str = "warning"
-    pipeline: str
-
-
-class ValidationBody(BaseModel):
-    """What a check found."""
-
-    valid: bool
-    errors: list[ErrorItem]
-    warnings: list[WarningItem]
-    message: str
-    pipelines_validated: list[str]
 
 
 def pipeline_body(listed: Listed) -> PipelineBody:

@@ -88,7 +88,12 @@ RETRY_AFTER_SECONDS = 5  # when a part does not answer and nobody knows for how 
 
 def answer_of(error: VideoAnnotatorError) -> Answer:
     """The answer of an error: its class's, or that of the nearest class above."""
-    return next(ANSWERS[kind] for kind in type(error).__mro__ if kind in ANSWERS)
+    return answer_of_kind(type(error))
+
+
+def answer_of_kind(kind: type[VideoAnnotatorError]) -> Answer:
+    """The answer of every error of a class."""
+    return next(ANSWERS[each] for each in kind.__mro__ if each in ANSWERS)
 
 
 def envelope(

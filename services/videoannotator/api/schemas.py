@@ -1,157 +1,21 @@
-"""Jobs, results and pipelines as JSON: every field of the public server, and ours beside them."""
+"""Jobs and results as the bodies of answers."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Annotated, Any
+from datetime import datetime
 
-from pydantic import BaseModel, PlainSerializer
-
+from videoannotator.api.bodies.files import (
+    ArtifactBody,
+    ArtifactListBody,
+    FileBody,
+    PipelineResultBody,
+    ResultsBody,
+)
+from videoannotator.api.bodies.jobs import FailureBody, JobBody, JobListBody, RunBody
 from videoannotator.api.operations.jobs import Page
 from videoannotator.api.operations.results import Results
-from videoannotator.domain.jobs import Artifact, JobState, Run, RunState, Worker
+from videoannotator.domain.jobs import Artifact, Run, RunState, Worker
 from videoannotator.formats.names import public_name
 from videoannotator.store.rows import JobRows, reached
-
-
-def rfc3339(instant: datetime) -> str:
-    """A time in UTC with a Z, as 2026-01-31T12:00:00.123456Z."""
-    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
-Instant = Annotated[datetime, PlainSerializer(rfc3339, return_type=str)]
-
-
-class FailureBody(BaseModel):
-    """Why a run failed."""
-
-    code: str
-    message: str
-    hint: str
-    stage: str | None  # None: unknown
-    position_seconds: float | None  # media time; None: unknown
-    log_tail: list[str]
-
-
-class FileBody(BaseModel):
-    """A result file."""
-
-    name: str
-    public_name: str
-    role: str
-    media_type: str
-    size_bytes: int
-    sha256: str
-    download_url: str
-
-
-class ArtifactBody(FileBody):
-    """A result file under its own address."""
-
-    id: str
-    pipeline: str
-
-
-class ArtifactListBody(BaseModel):
-    """Every result file of a job."""
-
-    job_id: str
-    files: list[ArtifactBody]
-    total: int
-
-
-class RunBody(BaseModel):
-    """One pipeline of a job."""
-
-    id: str
-    pipeline: str
-    status: RunState
-    attempt: int
-    progress: float
-    stage: str
-    rate: float
-    eta_seconds: float | None
-    queue_position: int | None
-    waiting_reason: str | None
-    parameters: dict[str, Any]
-    ignored_parameters: dict[str, str]
-    summary: dict[str, int]
-    started_at: Instant | None
-    finished_at: Instant | None
-    error: FailureBody | None
-    artifacts: list[FileBody] | None  # None in lists of jobs
-    gpu_seconds: float
-
-
-class JobBody(BaseModel):
-    """A job."""
-
-    id: str
-    status: JobState
-    video_id: str
-    video_path: str  # the name: where the bytes are is nobody's business
-    video_filename: str
-    video_size_bytes: int
-    video_duration_seconds: int | None  # None until a worker has opened the video
-    video_sha256: str
-    config: dict[str, Any]
-    selected_pipelines: list[str]
-    created_at: Instant
-    updated_at: Instant
-    started_at: Instant | None
-    completed_at: Instant | None
-    cancelled_at: Instant | None
-    error_message: str | None
-    result_path: str | None
-    storage_path: str | None
-    queue_position: int | None
-    waiting_reason: str | None
-    progress: float
-    eta_seconds: float | None
-    runs: list[RunBody]
-    owner: str
-    priority: int
-    batch_id: str | None = None
-    estimated_cost: float | None = None
-    actual_cost: float | None = None
-    retry_count: int
-
-
-class JobListBody(BaseModel):
-    """One page of jobs."""
-
-    jobs: list[JobBody]
-    total: int
-    page: int
-    per_page: int
-
-
-class PipelineResultBody(BaseModel):
-    """What one pipeline gave."""
-
-    pipeline_name: str
-    status: str
-    start_time: Instant | None
-    end_time: Instant | None
-    processing_time: float | None
-    annotation_count: int | None
-    output_file: str | None
-    download_url: str | None
-    error_message: str | None
-    summary: dict[str, int]
-    files: list[FileBody]
-
-
-class ResultsBody(BaseModel):
-    """What a job gave."""
-
-    job_id: str
-    status: JobState
-    pipeline_results: dict[str, PipelineResultBody]
-    created_at: Instant
-    completed_at: Instant | None
-    result_path: str | None
-    error_message: str | None
-
 
 #: The public server's words for what a pipeline of a job is doing.
 RESULT_STATUS: Mapping[RunState, str] = {

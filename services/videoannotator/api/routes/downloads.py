@@ -3,13 +3,15 @@
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Annotated
 
-from fastapi import Request
+from fastapi import Depends, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response, StreamingResponse
 
 from videoannotator.api.names import attachment
 from videoannotator.api.operations.results import Archive, Download
+from videoannotator.api.routes.documented import IfNoneMatch, IfRange, Range
 from videoannotator.api.routes.requests import asks_for_head, matches
 from videoannotator.blobs.interface import BlobStore
 
@@ -43,7 +45,29 @@ def part_of(header: str | None, size_bytes: int) -> Part | None:
     return Part(min(int(first), size_bytes), end)
 
 
-async def send_download(request: Request, blobs: BlobStore, download: Download) -> Response:
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What the caller has, and what of a file is wanted."""
+
+    head: bool  #: the headers alone
+    if_none_match: str | None
+    range: str | None
+    if_range: str | None
+
+
+async def _condition(
+    request: Request,
+    if_none_match: IfNoneMatch = None,
+    range: Range = None,  # noqa: A002 - the header's name
+    if_range: IfRange = None,
+) -> Condition:
+    return Condition(asks_for_head(request), if_none_match, range, if_range)
+
+
+Conditions = Annotated[Condition, Depends(_condition)]
+
+
+async def send_download(blobs: BlobStore, download: Download, wanted: Condition) -> Response:
     """A file, or the part of it that the request asks for.
 
     Raises: HTTPException with status 416.
@@ -55,12 +79,12 @@ async def send_download(request: Request, blobs: BlobStore, download: Download) 
         "Accept-Ranges": "bytes",
         "Content-Disposition": attachment(download.name),
     }
-    if matches(request.headers.get("if-none-match"), tag):
+    if matches(wanted.if_none_match, tag):
         return Response(status_code=304, headers=headers)
     size = download.size_bytes
-    part = part_of(request.headers.get("range"), size)
-    if part is None or request.headers.get("if-range", tag) != tag:
-        return await _send(request, blobs, download, Part(0, size), headers)
+    part = part_of(wanted.range, size)
+    if part is None or wanted.if_range not in (None, tag):
+        return await _send(wanted.head, blobs, download, Part(0, size), headers)
     if part.start >= part.end:
         raise HTTPException(
             416,
@@ -68,16 +92,16 @@ async def send_download(request: Request, blobs: BlobStore, download: Download) 
             headers={**GUARDED, "Accept-Ranges": "bytes", "Content-Range": f"bytes */{size}"},
         )
     headers["Content-Range"] = f"bytes {part.start}-{part.end - 1}/{size}"
-    return await _send(request, blobs, download, part, headers)
+    return await _send(wanted.head, blobs, download, part, headers)
 
 
 async def _send(
-    request: Request, blobs: BlobStore, download: Download, part: Part, headers: dict[str, str]
+    head: bool, blobs: BlobStore, download: Download, part: Part, headers: dict[str, str]
 ) -> Response:
     chunks = blobs.read(download.key, part.start, part.end)
     status = 206 if "Content-Range" in headers else 200
     headers = {**headers, "Content-Length": str(part.end - part.start)}
-    return await _streamed(request, chunks, status, download.media_type, headers)
+    return await _streamed(head, chunks, status, download.media_type, headers)
 
 
 async def send_archive(request: Request, archive: Archive) -> Response:
@@ -87,17 +111,17 @@ async def send_archive(request: Request, archive: Archive) -> Response:
         "Content-Length": str(archive.size_bytes),
         "Content-Disposition": attachment(archive.name),
     }
-    return await _streamed(request, archive.chunks, 200, "application/zip", headers)
+    return await _streamed(asks_for_head(request), archive.chunks, 200, "application/zip", headers)
 
 
 async def _streamed(
-    request: Request,
+    head: bool,
     chunks: AsyncIterator[bytes],
     status: int,
     media_type: str,
     headers: dict[str, str],
 ) -> Response:
-    if asks_for_head(request):
+    if head:
         return Response(status_code=status, media_type=media_type, headers=headers)
     whole = await _begun(chunks)
     return StreamingResponse(whole, status, media_type=media_type, headers=headers)

@@ -7,9 +7,9 @@ from starlette.responses import JSONResponse, Response
 
 from videoannotator import __version__
 from videoannotator.api.auth import require_admin
+from videoannotator.api.bodies.times import rfc3339
 from videoannotator.api.operations.system import Health, Storage, Working
 from videoannotator.api.routes.requests import Anybody, Caller, Use, now
-from videoannotator.api.schemas import rfc3339
 from videoannotator.domain.access import Principal
 from videoannotator.domain.jobs import JobState
 from videoannotator.settings import Settings, effective

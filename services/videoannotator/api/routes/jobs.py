@@ -2,56 +2,58 @@
 
 import uuid
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.responses import JSONResponse, Response
 
+from videoannotator.api.answers import LOCATION, TAGGED, answers
+from videoannotator.api.bodies.jobs import JobBody, JobListBody
 from videoannotator.api.operations.submission import Request as Submission
+from videoannotator.api.routes.documented import SUBMISSION, IfNoneMatch, JobId
 from videoannotator.api.routes.listing import Wanted
 from videoannotator.api.routes.requests import Base, Caller, Use, now, tagged
-from videoannotator.api.schemas import JobBody, JobListBody, job_body, list_body
+from videoannotator.api.schemas import job_body, list_body
 from videoannotator.api.uploads import Destination, File, Form, read_form
 from videoannotator.blobs import keys
 from videoannotator.blobs.interface import BlobStore
-from videoannotator.domain.errors import InvalidRequest
+from videoannotator.domain.errors import (
+    Forbidden,
+    IdempotencyMismatch,
+    InvalidConfig,
+    InvalidRequest,
+    JobAlreadyEnded,
+    JobNotFound,
+    LimitReached,
+    PipelineUnavailable,
+    StorageFull,
+    UnsupportedType,
+    VideoNotFound,
+)
 from videoannotator.telemetry.metrics import UPLOAD_BYTES
 
 router = APIRouter(prefix="/api/v1/jobs", tags=["jobs"])
 
-FORM = {
-    "type": "object",
-    "properties": {
-        "video": {"type": "string", "format": "binary", "description": "The video file."},
-        "video_id": {"type": "string", "description": "A stored video, instead of `video`."},
-        "config": {
-            "type": "string",
-            "description": 'JSON object: {"<pipeline>": {"<parameter>": <value>}}.',
-        },
-        "selected_pipelines": {
-            "type": "string",
-            "description": "Names with commas between, or a JSON list. Default: all available.",
-        },
-        "priority": {"type": "integer", "minimum": -100, "maximum": 100, "default": 0},
+RULED = (InvalidConfig, PipelineUnavailable, Forbidden, VideoNotFound, IdempotencyMismatch)
+
+
+@router.post(
+    "",
+    status_code=201,
+    response_model=JobBody,
+    response_description="The job.",
+    openapi_extra=SUBMISSION,
+    responses={
+        201: {"headers": LOCATION},
+        **answers(*RULED, UnsupportedType, LimitReached, StorageFull),
     },
-}
-SUBMIT: dict[str, Any] = {
-    "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": FORM}}},
-    "parameters": [
-        {
-            "name": "Idempotency-Key",
-            "in": "header",
-            "schema": {"type": "string", "maxLength": 255},
-            "description": "The same key and request give the same job.",
-        }
-    ],
-}
+)
+async def submit_job(request: Request, use: Use, caller: Caller, base: Base) -> Response:
+    """Submits a video, or a stored one, for annotation.
 
-
-@router.post("", status_code=201, response_model=JobBody, openapi_extra=SUBMIT)
-async def submit(request: Request, use: Use, caller: Caller, base: Base) -> Response:
-    """Submits a video, or a stored one, for annotation."""
+    The key and the limits are checked before the body is read. Fields may come in any order.
+    """
     # The body is read here and nowhere before: whoever may not send it is told at once.
     counted = await use.jobs.admit(caller, _announced(request))
     blobs: BlobStore = request.app.state.blobs
@@ -100,40 +102,65 @@ def _video(form: Form) -> File | str:
     return form.file
 
 
-@router.get("", response_model=JobListBody)
+@router.get(
+    "",
+    response_model=JobListBody,
+    response_description="A page of jobs.",
+    responses={**TAGGED, **answers(Forbidden)},
+)
 async def list_jobs(
-    request: Request,
     use: Use,
     caller: Caller,
     base: Base,
     which: Annotated[Wanted, Query()],
+    if_none_match: IfNoneMatch = None,
 ) -> Response:
-    """Lists jobs, newest first."""
+    """Lists jobs: the caller's and their groups', for an administrator all."""
     if which.status_filter and which.state() is None:
         empty = JobListBody(jobs=[], total=0, page=which.page, per_page=which.per_page)
-        return tagged(request, empty)
+        return tagged(if_none_match, empty)
     page = await use.jobs.list(caller, which.filter(), which.page, which.per_page)
-    return tagged(request, list_body(page, _whole_second(), base=base))
+    return tagged(if_none_match, list_body(page, _whole_second(), base=base))
 
 
-@router.get("/{job_id}", response_model=JobBody)
-async def get_job(request: Request, job_id: str, use: Use, caller: Caller, base: Base) -> Response:
-    """Shows a job."""
+@router.get(
+    "/{job_id}",
+    response_model=JobBody,
+    response_description="The job.",
+    responses={**TAGGED, **answers(JobNotFound)},
+)
+async def get_job(
+    job_id: JobId, use: Use, caller: Caller, base: Base, if_none_match: IfNoneMatch = None
+) -> Response:
+    """Shows a job with its runs and their files."""
     rows = await use.jobs.get(caller, job_id)
     artifacts = await use.jobs.artifacts(caller, job_id)
-    return tagged(request, job_body(rows, _whole_second(), base=base, artifacts=artifacts))
+    body = job_body(rows, _whole_second(), base=base, artifacts=artifacts)
+    return tagged(if_none_match, body)
 
 
-@router.post("/{job_id}/cancel", response_model=JobBody)
-async def cancel_job(job_id: str, use: Use, caller: Caller, base: Base) -> JobBody:
+@router.post(
+    "/{job_id}/cancel",
+    response_description="The job, cancelling or cancelled.",
+    responses=answers(JobNotFound, JobAlreadyEnded, Forbidden),
+)
+async def cancel_job(job_id: JobId, use: Use, caller: Caller, base: Base) -> JobBody:
     """Cancels a job. Asking again changes nothing."""
     rows = await use.jobs.cancel(caller, job_id)
     return job_body(rows, now(), base=base, artifacts=await use.jobs.artifacts(caller, job_id))
 
 
-@router.delete("/{job_id}", status_code=204)
-async def delete_job(job_id: str, use: Use, caller: Caller) -> None:
-    """Deletes a job with its results, and its video when no other job uses it."""
+@router.delete(
+    "/{job_id}",
+    status_code=204,
+    response_description="The job is no longer to be seen.",
+    responses=answers(JobNotFound, Forbidden),
+)
+async def delete_job(job_id: JobId, use: Use, caller: Caller) -> None:
+    """Deletes a job with its results, and its video when no other job uses it.
+
+    It is no longer to be seen at once. What runs is ended first; then the bytes go.
+    """
     await use.jobs.delete(caller, job_id)
 
 

@@ -20,17 +20,36 @@ Moment = Annotated[datetime, AfterValidator(_aware)]
 class Wanted(BaseModel):
     """Which jobs, in which order, which page."""
 
-    page: int = Field(1, ge=1, le=1_000_000)
-    per_page: int = Field(10, ge=1, le=100)
-    status_filter: str | None = Field(None, description="A state; another word finds nothing.")
-    pipeline: str | None = Field(None, max_length=100)
-    owner: str | None = Field(None, max_length=64, description="For administrators: whose.")
-    created_after: Moment | None = None
-    created_before: Moment | None = None
-    search: str | None = Field(
-        None, max_length=255, description="In the video's name, or the beginning of the id."
+    page: int = Field(1, ge=1, le=1_000_000, description="Number of the page, from 1.")
+    per_page: int = Field(10, ge=1, le=100, description="Most jobs on a page.")
+    status_filter: str | None = Field(
+        None,
+        description="Jobs in this state alone; `queued` is the same as `pending`. A word that is "
+        "no state finds nothing.",
+        examples=["running"],
     )
-    sort: Literal["newest", "oldest"] = "newest"
+    pipeline: str | None = Field(
+        None,
+        max_length=100,
+        description="Jobs with this pipeline alone.",
+        examples=["scene_detection"],
+    )
+    owner: str | None = Field(
+        None, max_length=64, description="Jobs of the user with this id, for administrators."
+    )
+    created_after: Moment | None = Field(
+        None, description="Jobs submitted after this time. Without a zone it is UTC."
+    )
+    created_before: Moment | None = Field(
+        None, description="Jobs submitted before this time. Without a zone it is UTC."
+    )
+    search: str | None = Field(
+        None,
+        max_length=255,
+        description="Jobs whose video's name has this text in it, or whose id begins with it.",
+        examples=["clip"],
+    )
+    sort: Literal["newest", "oldest"] = Field("newest", description="Which come first.")
 
     def state(self) -> JobState | None:
         """The state asked for, None for none or for a word that is no state."""

@@ -13,24 +13,25 @@ from videoannotator.api.operations.assembly import Operations
 from videoannotator.domain.access import Principal
 
 
-def _operations(request: Request) -> Operations:
+async def _operations(request: Request) -> Operations:
     operations: Operations = request.app.state.operations
     return operations
 
 
-def _caller(request: Request) -> Principal:
+async def _caller(request: Request) -> Principal:
     return principal_of(request.state)
 
 
-def _stranger(request: Request) -> Principal | None:
+async def _stranger(request: Request) -> Principal | None:
     principal: Principal | None = getattr(request.state, "principal", None)
     return principal
 
 
-def _base(request: Request) -> str:
+async def _base(request: Request) -> str:
     return str(request.scope.get("root_path", "")).rstrip("/")
 
 
+# Async, because what is not is sent to a thread and awaited.
 Use = Annotated[Operations, Depends(_operations)]
 Caller = Annotated[Principal, Depends(_caller)]
 Anybody = Annotated[Principal | None, Depends(_stranger)]
@@ -47,12 +48,12 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def tagged(request: Request, body: BaseModel) -> Response:
+def tagged(if_none_match: str | None, body: BaseModel) -> Response:
     """`body` with an ETag; 304 when the caller has it already."""
     content = body.model_dump_json().encode()
     tag = f'W/"{hashlib.sha256(content).hexdigest()[:32]}"'
     headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
-    if matches(request.headers.get("if-none-match"), tag):
+    if matches(if_none_match, tag):
         return Response(status_code=304, headers=headers)
     return Response(content, media_type="application/json", headers=headers)
 
