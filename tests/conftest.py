@@ -5,6 +5,8 @@ import os
 import hypothesis
 import pytest
 
+from tests.fakes import databases
+
 # A shared machine is slow now and then; a time limit per example says nothing about the code.
 hypothesis.settings.register_profile("house", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("house")
@@ -24,11 +26,32 @@ OLD_NAMES = (
 )
 
 
-def pytest_configure() -> None:
-    """Removes the settings of the developer's own server from the environment of the tests."""
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Which database the sites of the tests use."""
+    parser.addoption(
+        "--database",
+        choices=databases.KINDS,
+        default="sqlite",
+        help="database of the sites in tests (default: %(default)s); contracts run on both",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Removes the settings of the developer's own server; makes ready for databases."""
     for name in list(os.environ):
         if name.startswith("VIDEOANNOTATOR_") or name in OLD_NAMES:
             del os.environ[name]
+    if not hasattr(config, "workerinput"):  # xdist's workers share what their controller made
+        alive = databases.begin(config.getoption("--database"))
+        config.add_cleanup(lambda: databases.end(alive))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    """Drops the databases of the sites that the test had below its own folder."""
+    folder = getattr(item, "funcargs", {}).get("tmp_path")
+    if folder is not None:
+        databases.forget(folder)
 
 
 @pytest.hookimpl(trylast=True)

@@ -1,19 +1,15 @@
-"""The databases that every store suite runs on.
-
-Another one joins by adding its address to DATABASES.
-"""
+"""The databases that every store suite runs on."""
 
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.fakes import databases
 from tests.fakes.stored import Stored
 from videoannotator.store.engine import Database
 from videoannotator.store.schema import upgrade
-
-DATABASES = {"sqlite": "sqlite:///{folder}/videoannotator.db"}
 
 
 @pytest.fixture(scope="session")
@@ -24,13 +20,15 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-@pytest.fixture(params=DATABASES)
-def database_url(request: pytest.FixtureRequest, tmp_path: Path, migrated: Path) -> str:
+@pytest.fixture(params=databases.KINDS)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The address of an empty database with all tables."""
-    url = DATABASES[request.param].format(folder=tmp_path)
-    if request.param == "sqlite":
-        shutil.copy(migrated, tmp_path / "videoannotator.db")
-    return url
+    if request.param == "postgresql":
+        with databases.new_url() as url:
+            yield url
+    else:
+        shutil.copy(request.getfixturevalue("migrated"), tmp_path / "videoannotator.db")
+        yield f"sqlite:///{tmp_path}/videoannotator.db"
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ import httpx
 from fastapi import FastAPI
 from pydantic import Field
 
+from tests.fakes.databases import url_for
 from videoannotator.api.app import create_app
 from videoannotator.api.operations.assembly import Operations, assemble
 from videoannotator.blobs import keys
@@ -289,8 +290,10 @@ async def open_site(
     """A site below `root`; further arguments are settings of the api."""
     await asyncio.to_thread(_prepare, root, empty)
     limits = {"uploads_per_minute": 0, **api}
+    url = await asyncio.to_thread(url_for, root)
     settings = Settings(
         storage={"root": root},  # type: ignore[arg-type]
+        database={"url": url},  # type: ignore[arg-type]
         api=limits,  # type: ignore[arg-type]
         auth={"required": required},  # type: ignore[arg-type]
     )

@@ -14,6 +14,7 @@ from typing import Any
 
 import psutil
 
+from tests.fakes.databases import url_for
 from videoannotator.blobs import keys
 from videoannotator.blobs.files import FileBlobs
 from videoannotator.domain.access import Principal
@@ -49,6 +50,7 @@ def quick_settings(root: Path, **scheduler: Any) -> Settings:
     """Settings of a site below `root` with short times; arguments replace scheduler settings."""
     return Settings(
         storage={"root": root},  # type: ignore[arg-type]
+        database={"url": url_for(root)},  # type: ignore[arg-type]
         scheduler={**QUICK, "max_workers": 4, **scheduler},  # type: ignore[arg-type]
         retry=RETRY,  # type: ignore[arg-type]
     )
