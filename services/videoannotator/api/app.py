@@ -10,13 +10,14 @@ from videoannotator.api.auth import Authentication
 from videoannotator.api.middleware import BodyLimit, Plain, RequestContext
 from videoannotator.api.openapi import describe, operation_id
 from videoannotator.api.operations.assembly import Operations
-from videoannotator.api.routes import events, health, jobs, pipelines, results, site
+from videoannotator.api.routes import events, health, jobs, pipelines, results, site, system
 from videoannotator.blobs.interface import BlobStore
 from videoannotator.settings import Settings
 from videoannotator.store.access import Access
 
 ROUTERS: tuple[APIRouter, ...] = (
     health.router,
+    system.router,
     pipelines.router,
     jobs.router,
     results.router,
