@@ -8,19 +8,16 @@ import asyncio
 import random
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import replace
 
 import pytest
 from sqlalchemy import func, select
 
 from tests.fakes.careless import guarded, waits
-from tests.fakes.stored import NOON, Stored, a_worker
+from tests.fakes.stored import Stored, launch_of
 from videoannotator.domain.errors import NotLeader
-from videoannotator.domain.jobs import Attempt, RunState
 from videoannotator.store import tables as t
 from videoannotator.store.engine import Database
 from videoannotator.store.leader import Leader
-from videoannotator.store.rows import Changes, JobRows
 from videoannotator.store.schedule import Schedule, SchedulerTransaction
 
 Transaction = Callable[[Database, int], AbstractAsyncContextManager[SchedulerTransaction]]
@@ -31,14 +28,6 @@ TAKEOVERS = 6
 def held(database: Database, epoch: int) -> AbstractAsyncContextManager[SchedulerTransaction]:
     """A transaction as the leader makes it."""
     return Schedule(database).transaction(epoch)
-
-
-def launch_of(rows: JobRows) -> Changes:
-    """What a leader inserts when it launches a worker."""
-    worker = a_worker(rows)
-    attempt = Attempt(run_id=rows.runs[0].id, number=1, worker_id=worker.id, opened_at=NOON)
-    started = replace(rows.runs[0], state=RunState.STARTING, started_at=NOON)
-    return Changes(runs=(started,), attempts=(attempt,), workers=(worker,))
 
 
 async def count(database: Database) -> tuple[int, int]:

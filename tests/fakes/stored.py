@@ -161,6 +161,14 @@ def a_worker(rows: JobRows, position: int = 0, attempt: int = 1, **fields: Any) 
     return Worker(**{**values, **fields})
 
 
+def launch_of(rows: JobRows) -> Changes:
+    """What a leader inserts when it launches a worker."""
+    worker = a_worker(rows)
+    attempt = Attempt(run_id=rows.runs[0].id, number=1, worker_id=worker.id, opened_at=NOON)
+    started = replace(rows.runs[0], state=RunState.STARTING, started_at=NOON)
+    return Changes(runs=(started,), attempts=(attempt,), workers=(worker,))
+
+
 async def principal(
     database: Database, name: str, role: Role = Role.RESEARCHER, group: str | None = None
 ) -> Principal:
