@@ -1,6 +1,7 @@
 """Words for a file that cannot be opened, from a look at its first bytes."""
 
 from collections.abc import Iterator
+from io import SEEK_END
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,8 +21,10 @@ def complaint(path: Path, reason: str) -> str:
 
 def _boxes(file: BinaryIO) -> Iterator[bytes]:
     """Names of the outermost boxes of an MP4 file (ISO/IEC 14496-12, 4.2)."""
-    place = 0
+    place, end = 0, file.seek(0, SEEK_END)
     for _ in range(MOST_BOXES):
+        if place >= end:  # a size may be any number, even one that no file can have
+            return
         file.seek(place)
         head = file.read(16)
         if len(head) < 8:

@@ -9,9 +9,11 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
-from videoannotator.media.recording import check_size
+from videoannotator.domain.errors import MediaError
+from videoannotator.media.recording import UNREADABLE, check_size, reason
 
 Image = NDArray[np.uint8]
+COLOURS_UNSPECIFIED, RANGE_UNSPECIFIED = 2, 0  # ITU-T H.273, table 4; FFmpeg's AVColorRange
 
 
 class Orientation(NamedTuple):
@@ -68,14 +70,29 @@ class Converter:
         self._size = (0, 0)
 
     def image(self, picture: VideoFrame) -> Image:
-        """The picture in RGB. Raises: MediaError when it is too large."""
+        """The picture in RGB. Raises: MediaError when it is too large, or of no known colours."""
         check_size(picture.width, picture.height)
         if self._orientation is None:
             self._orientation = orientation(picture)
             self._size = self._stored_size(picture, self._orientation.transposed)
-        width, height = self._size
-        scaled = self._scaler.reformat(picture, width=width, height=height, format="rgb24")
+        try:
+            scaled = self._scaled(picture)
+        except UNREADABLE:
+            # Reserved numbers where the file names its colours: players guess then, as we do.
+            picture.colorspace = COLOURS_UNSPECIFIED
+            picture.color_range = RANGE_UNSPECIFIED
+            scaled = self._guessed(picture)
         return self._orientation.apply(np.asarray(scaled.to_ndarray(), np.uint8))
+
+    def _scaled(self, picture: VideoFrame) -> VideoFrame:
+        width, height = self._size
+        return self._scaler.reformat(picture, width=width, height=height, format="rgb24")
+
+    def _guessed(self, picture: VideoFrame) -> VideoFrame:
+        try:
+            return self._scaled(picture)
+        except UNREADABLE as error:
+            raise MediaError(f"A picture cannot be turned into RGB: {reason(error)}.") from error
 
     def _stored_size(self, picture: VideoFrame, transposed: bool) -> tuple[int, int]:
         displayed = picture.height if transposed else picture.width

@@ -93,3 +93,12 @@ def test_a_cover_picture_is_no_video(tmp_path: Path, clip_file: Writer) -> None:
     assert found.video is None
     assert found.audio is not None
     assert list(every_frame(path)) == []
+
+
+@pytest.mark.parametrize("size", [2**63 - 1, 2**63, 2**64 - 1])
+def test_a_box_may_claim_any_size(tmp_path: Path, size: int) -> None:
+    path = tmp_path / "video.mp4"
+    path.write_bytes(b"\0\0\0\x01ftyp" + size.to_bytes(8, "big") + bytes(100))
+
+    with pytest.raises(MediaError, match="index is missing"):
+        probe(path)

@@ -4,12 +4,15 @@ from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
 
 from tests.fakes.videos import Clip, Pictures, picture
+from videoannotator.domain.errors import MediaError
 from videoannotator.media.frames import every_frame, key_frames, sample_frames
+from videoannotator.media.pictures import Converter
 from videoannotator.media.probe import probe
 
 Writer = Callable[..., Path]
@@ -102,3 +105,23 @@ def test_pixels_are_not_stretched_to_squares(clip_file: Writer) -> None:
 
     assert first_image(path).shape == (120, 160, 3)
     assert probe(path).video.sample_aspect_ratio == Fraction(4, 3)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("matrix", [3, 14, 255])
+def test_reserved_colours_are_taken_as_unspecified_ones(clip_file: Writer, matrix: int) -> None:
+    path = clip_file(Clip(pictures=Pictures(count=1)))
+    with av.open(str(path)) as container:
+        frame = next(container.decode(video=0))
+    plain = Converter(None).image(frame)
+
+    frame.colorspace = matrix
+    frame.color_range = 3
+
+    assert difference(Converter(None).image(frame), plain) < 3
+
+
+def test_a_picture_that_cannot_be_converted_is_refused() -> None:
+    frame = av.VideoFrame(64, 48, "gray32le")
+
+    with pytest.raises(MediaError, match="turned into RGB: "):
+        Converter(None).image(frame)
