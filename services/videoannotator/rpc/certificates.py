@@ -2,6 +2,7 @@
 
 import ssl
 from pathlib import Path
+from typing import Any
 
 import grpc
 
@@ -58,7 +59,8 @@ class Certificates:
 
     def for_server(self) -> grpc.ServerCredentials:
         """What a server shows; a replaced certificate is taken at the next handshake."""
-        return grpc.dynamic_ssl_server_credentials(_shown(self._pair), self._renewed)
+        renewed: Any = self._renewed  # None is missing in the library's types
+        return grpc.dynamic_ssl_server_credentials(_shown(self._pair), renewed)
 
     def _renewed(self) -> grpc.ServerCertificateConfiguration | None:
         """The pair in the folder when it is another one; None keeps what is shown."""

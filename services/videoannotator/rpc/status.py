@@ -66,6 +66,8 @@ UNEXPLAINED: dict[grpc.StatusCode, type[VideoAnnotatorError]] = {
 # Trailing metadata with the error in full; more than this is cut (gRPC refuses 8 KiB of metadata).
 TRAILER = "videoannotator-error-bin"
 MAX_TRAILER_BYTES = 4096
+MAX_MESSAGE_BYTES = 1536  # of the message beside it
+Trailers = tuple[tuple[str, str | bytes], ...]
 BY_NAME = {kind.__name__: kind for kind in CODES}
 
 
@@ -74,9 +76,21 @@ def code_of(error: VideoAnnotatorError) -> grpc.StatusCode:
     return next(CODES[kind] for kind in type(error).__mro__ if kind in CODES)
 
 
-async def abort(context: Any, error: VideoAnnotatorError) -> None:
-    """Ends the call of a server's `context` with the error; never returns."""
-    await context.abort(code_of(error), error.message, ((TRAILER, packed(error)),))
+async def abort(context: Any, error: VideoAnnotatorError, more: Trailers = ()) -> None:
+    """Ends the call of a server's `context` with the error and `more` trailers; never returns."""
+    trailers = ((TRAILER, packed(error)), *more)
+    await context.abort(code_of(error), shortened(error.message), trailers)
+
+
+def shortened(message: str) -> str:
+    """As much of it as fits into the head of an answer, where most bytes are sent as three."""
+    length = 0
+    for index, character in enumerate(message):
+        plain = " " <= character <= "~" and character != "%"
+        length += 1 if plain else 3 * len(character.encode("utf-8", "surrogatepass"))
+        if length > MAX_MESSAGE_BYTES:
+            return message[:index]
+    return message
 
 
 @asynccontextmanager

@@ -55,6 +55,17 @@ HTTP_REQUEST_SECONDS = Histogram(
     ("route", "method"),
     buckets=QUICK,
 )
+RPCS = Counter(
+    PREFIX + "rpcs_total",
+    "Public gRPC calls answered; rpc is as JobService/GetJob.",
+    ("rpc", "code"),
+)
+RPC_SECONDS = Histogram(
+    PREFIX + "rpc_seconds",
+    "From the beginning of a public gRPC call to its end.",
+    ("rpc",),
+    buckets=QUICK,
+)
 UPLOAD_BYTES = Counter(PREFIX + "upload_bytes_total", "Bytes of video taken.")
 
 
