@@ -6,6 +6,7 @@ from typing import Any
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from videoannotator.api.paths import route_path
 from videoannotator.api.problems import refusal, request_id_of
 from videoannotator.domain.access import Principal
 from videoannotator.domain.errors import Forbidden, Unauthenticated, VideoAnnotatorError
@@ -81,14 +82,6 @@ def bearer_of(authorization: str) -> str:
     if len(key) > MAX_KEY_CHARACTERS:
         raise Unauthenticated
     return key.strip()
-
-
-def route_path(scope: Scope) -> str:
-    """The path below the root path, without the slash at its end."""
-    path, root = str(scope["path"]), str(scope.get("root_path", ""))
-    if root and (path == root or path.startswith(root + "/")):
-        path = path[len(root) :]
-    return path.rstrip("/") or "/"
 
 
 def principal_of(state: Any) -> Principal:

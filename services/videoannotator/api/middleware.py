@@ -9,7 +9,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from videoannotator.api.auth import route_path
+from videoannotator.api.paths import route_path
 from videoannotator.telemetry import bound, log
 from videoannotator.telemetry.metrics import HTTP_REQUEST_SECONDS, HTTP_REQUESTS
 
@@ -140,19 +140,22 @@ class Plain:
         if scope["method"] == "HEAD":
             scope["method"] = "GET"
             scope.setdefault("state", {})["head"] = True
-            send = _Headless(send).send
+            send = _Headless(scope, send).send
         await self._app(scope, receive, send)
 
 
 class _Headless:
     """Lets the head of a response pass, and nothing of its body."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self._scope = scope
         self._send = send
         self._ended = False
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
+            # The server looks again: an answer to GET without its promised body is an error.
+            self._scope["method"] = "HEAD"
             await self._send(message)
         elif not self._ended:
             self._ended = True

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
+from videoannotator.api.paths import allowed, route_path
 from videoannotator.domain import errors
 from videoannotator.domain.errors import InvalidConfig, LimitReached, VideoAnnotatorError
 from videoannotator.telemetry import log
@@ -169,7 +170,10 @@ async def _framework_error(request: Request, error: Exception) -> Response:
         request_id=request_id_of(request.scope),
         hint=HINTS.get(error.status_code, ""),
     )
-    return JSONResponse(body, error.status_code, headers=dict(error.headers or {}))
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(allowed(request.app, route_path(request.scope)))
+    return JSONResponse(body, error.status_code, headers=headers)
 
 
 async def _invalid_fields(request: Request, error: Exception) -> Response:

@@ -1,8 +1,8 @@
 """The queue, what is in use, keys and whose they are."""
 
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
-from videoannotator.api.bodies.times import Instant
+from videoannotator.api.bodies.times import Given, Instant
 from videoannotator.domain.access import Role
 
 
@@ -108,8 +108,8 @@ class KeyRequest(BaseModel):
     user_id: str | None = Field(
         None, max_length=64, description="Whose key it shall be, for administrators. Null: yours."
     )
-    expires_at: AwareDatetime | None = Field(
-        None, description="When it shall end by itself; null: never."
+    expires_at: Given | None = Field(
+        None, description="When it shall end by itself; null: never. Without a zone it is UTC."
     )
 
 

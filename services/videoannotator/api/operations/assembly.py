@@ -39,6 +39,11 @@ class Operations:
     site: SiteOperations
     tokens: TokenOperations
 
+    @property
+    def closed(self) -> bool:
+        """The process is ending: what has no end by itself ends now."""
+        return self.watching.feed.closed
+
     async def close(self) -> None:
         """Ends every stream of events; what was assembled from stays the caller's."""
         await self.watching.feed.close()

@@ -48,7 +48,11 @@ FORM: dict[str, Any] = {
     },
 }
 VIDEO = {"type": "string", "format": "binary", "description": "The video file."}
-VIDEO_ID = {"type": "string", "description": "Id of a stored video, as `video_id` of a job has it."}
+VIDEO_ID = {
+    "type": "string",
+    "minLength": 1,
+    "description": "Id of a stored video, as `video_id` of a job has it.",
+}
 
 
 def _form(**video: Any) -> dict[str, Any]:

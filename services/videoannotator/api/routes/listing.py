@@ -1,20 +1,12 @@
 """What a list of jobs may be asked for."""
 
-from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import BaseModel, Field
 
+from videoannotator.api.bodies.times import Given
 from videoannotator.domain.jobs import JobState
 from videoannotator.store.rows import JobFilter
-
-
-def _aware(instant: datetime) -> datetime:
-    """A time without a zone is taken as UTC."""
-    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
-
-
-Moment = Annotated[datetime, AfterValidator(_aware)]
 
 
 class Wanted(BaseModel):
@@ -37,10 +29,10 @@ class Wanted(BaseModel):
     owner: str | None = Field(
         None, max_length=64, description="Jobs of the user with this id, for administrators."
     )
-    created_after: Moment | None = Field(
+    created_after: Given | None = Field(
         None, description="Jobs submitted after this time. Without a zone it is UTC."
     )
-    created_before: Moment | None = Field(
+    created_before: Given | None = Field(
         None, description="Jobs submitted before this time. Without a zone it is UTC."
     )
     search: str | None = Field(

@@ -1,0 +1,127 @@
+"""The api: REST, public gRPC and probes on one set of use cases, from first request to last."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from videoannotator.api.app import create_app
+from videoannotator.api.operations.assembly import Operations, assemble
+from videoannotator.api.serving import (
+    HttpServer,
+    address_of,
+    listening,
+)
+from videoannotator.api.wake import LeaderClient
+from videoannotator.blobs.files import FileBlobs
+from videoannotator.pipelines.catalogue import Catalogue
+from videoannotator.processes.endings import INTERRUPTED_ALONE, End
+from videoannotator.processes.probes import Probes
+from videoannotator.rpc.certificates import certificates_of
+from videoannotator.rpc.keyfiles import internal_token
+from videoannotator.settings import Settings
+from videoannotator.store import schema
+from videoannotator.store.access import Access
+from videoannotator.store.engine import Database
+from videoannotator.store.leader import Leader
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """What whoever starts an api wants to know of it."""
+
+    address: str  #: of REST, as http://localhost:18011
+    grpc_address: str | None  #: as localhost:50051; None: no gRPC
+    admin_key: str | None  #: the first administrator's; None: there are users
+
+
+#: Told once, when the api takes requests.
+Announce = Callable[[Started], None]
+
+
+class Api:
+    """Everything that faces users. Its parts end together, requests under way first."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        operations: Operations,
+        access: Access,
+        blobs: FileBlobs,
+        listener: socket.socket,
+    ) -> None:
+        """The arguments stay the caller's to close."""
+        self._settings = settings
+        self._operations = operations
+        self._access = access
+        self._http = HttpServer(create_app(settings, operations, access, blobs), listener)
+        self._probes = Probes(self._ready)
+        self._address = address_of(listener)
+        self._grpc_address: str | None = None
+
+    async def start(self) -> None:
+        """Returns when requests are taken. Raises: InvalidSetting."""
+        if self._settings.telemetry.port is not None:
+            await self._probes.start(self._settings.telemetry.host, self._settings.telemetry.port)
+        await self._http.start()
+
+    async def started(self) -> Started:
+        """Where it is; makes the first administrator where there is no user yet."""
+        first = await self._access.bootstrap_admin() if self._settings.auth.required else None
+        return Started(address=self._address, grpc_address=self._grpc_address, admin_key=first)
+
+    @property
+    def alive(self) -> bool:
+        """Requests are served; False when that broke."""
+        return self._http.alive
+
+    async def _ready(self) -> bool:
+        return not self._operations.closed and (await self._operations.system.health(None)).healthy
+
+    async def stop(self) -> None:
+        """Says that it is not ready, ends the streams, lets the requests under way finish."""
+        await self._operations.close()  # streams have no end, and everybody waits for them
+        await self._http.stop()
+        await self._probes.stop()
+
+
+@asynccontextmanager
+async def serving(
+    settings: Settings, database: Database, catalogue: Catalogue, listener: socket.socket
+) -> AsyncIterator[Api]:
+    """An api that takes requests inside the block. Raises: InvalidSetting, StorageError."""
+    certificates = certificates_of(settings.rpc)
+    leader = LeaderClient(Leader(database), internal_token(settings), certificates)
+    blobs = FileBlobs(settings.storage.root)
+    operations = assemble(settings, database, blobs, catalogue, leader)
+    api = Api(settings, operations, Access(database), blobs, listener)
+    async with AsyncExitStack() as closing:
+        closing.push_async_callback(leader.close)
+        closing.push_async_callback(api.stop)
+        await api.start()
+        yield api
+
+
+def run(settings: Settings, announce: Announce) -> int:
+    """Serves until a signal says to stop; returns the exit status.
+
+    Both signals end the api alone: workers are the scheduler's.
+    Raises: InvalidSetting, StorageError, SchemaMismatch, DatabaseUnavailable.
+    """
+    schema.check(settings.database_url)
+    with listening(settings.api.host, settings.api.port) as listener:
+        return asyncio.run(_serve(settings, listener, announce))
+
+
+async def _serve(settings: Settings, listener: socket.socket, announce: Announce) -> int:
+    end = End()
+    end.listen_for_signals(INTERRUPTED_ALONE)
+    database = Database.open(settings.database_url)
+    try:
+        async with serving(settings, database, Catalogue.load(), listener) as api:
+            announce(await api.started())
+            how = await end.wait({"http": lambda: api.alive})
+        return how.status
+    finally:
+        await database.close()
