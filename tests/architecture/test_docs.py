@@ -60,11 +60,16 @@ def options(command: Any) -> set[str]:
     return {option for parameter in command.params for option in parameter.opts} | {"--help"}
 
 
+def ends_here(group: TyperGroup, rest: list[str]) -> bool:
+    """Whether a group is called without a command of its own, and may be."""
+    return group.invoke_without_command and (not rest or rest[0].startswith("-"))
+
+
 def check_videoannotator(words: list[str]) -> None:
     """The sub-command exists, knows every option that is given, and explains itself."""
     command: Any = typer.main.get_command(app)
     path: list[str] = []
-    while isinstance(command, TyperGroup):
+    while isinstance(command, TyperGroup) and not ends_here(command, words[len(path) + 1 :]):
         word = words[len(path) + 1] if len(words) > len(path) + 1 else "(none)"
         assert word in command.commands, f"no such sub-command: {word}"
         command = command.commands[word]

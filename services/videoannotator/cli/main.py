@@ -30,6 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("serve")(serving.serve)
+app.command("api")(serving.api)
 app.command("process")(processing.process)
 app.add_typer(jobs.app, name="job")
 app.add_typer(pipelines.app, name="pipelines")

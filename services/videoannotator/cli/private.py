@@ -51,6 +51,7 @@ def private_settings(folder: Path) -> Mapping[str, str]:
         "VIDEOANNOTATOR_API__HOST": "127.0.0.1",
         "VIDEOANNOTATOR_API__PORT": "0",
         "VIDEOANNOTATOR_API__GRPC_PORT": "none",
+        "VIDEOANNOTATOR_SCHEDULER__LISTEN": "unix",
         "VIDEOANNOTATOR_TELEMETRY__PORT": "none",
         "VIDEOANNOTATOR_API__UPLOADS_PER_MINUTE": "0",
         "VIDEOANNOTATOR_API__MAX_QUEUED_RUNS_PER_OWNER": "0",

@@ -1,4 +1,4 @@
-"""`videoannotator scheduler …`: what an operator wants of a server's scheduler."""
+"""`videoannotator scheduler …`: a scheduler of its own, and what an operator wants of one."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,11 +13,43 @@ from videoannotator.cli.output import (
     write_pairs,
     write_table,
 )
+from videoannotator.cli.serving import TelemetryPort, schedule
 
 if TYPE_CHECKING:
     from videoannotator.client import Queue, Slot
 
-app = typer.Typer(help="Tell the scheduler what to do; for administrators.", no_args_is_help=True)
+app = typer.Typer(invoke_without_command=True)
+
+
+@app.callback()
+def scheduler(
+    context: typer.Context,
+    listen: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT|unix",
+            help="Where to serve the api; by default a Unix socket of this machine.",
+            show_default=False,
+        ),
+    ] = None,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="Where the api reaches this scheduler, when that is another address.",
+            show_default=False,
+        ),
+    ] = None,
+    telemetry_port: TelemetryPort = None,
+    json: Json = False,
+) -> None:
+    """Start a scheduler; or, with a command, tell the one that leads what to do.
+
+    Any number may run side by side: one leads, the others take over when it ends. Ctrl-C and
+    SIGTERM end it at once and leave its workers to the next one.
+    """
+    if context.invoked_subcommand is None:
+        schedule(listen, address, telemetry_port, json=json)
 
 
 @app.command()

@@ -10,7 +10,8 @@ from pathlib import Path
 from videoannotator.blobs.files import FileBlobs
 from videoannotator.domain.failures import RetryPolicy
 from videoannotator.pipelines.catalogue import Catalogue
-from videoannotator.rpc.keyfiles import INTERNAL_TOKEN, WORKER_KEY, read_or_make
+from videoannotator.rpc.certificates import certificates_of
+from videoannotator.rpc.keyfiles import internal_token, worker_key
 from videoannotator.rpc.tokens import sha256_hex
 from videoannotator.scheduler.drive import Timing
 from videoannotator.scheduler.launchers.process import ProcessLauncher, fits_a_socket
@@ -19,7 +20,7 @@ from videoannotator.scheduler.policy import Policy
 from videoannotator.scheduler.service import Scheduler, Terms
 from videoannotator.scheduler.shell import Parts
 from videoannotator.scheduler.worker_body import WorkerTemplate
-from videoannotator.settings import Settings, environment
+from videoannotator.settings import UNIX, Settings, environment
 from videoannotator.store.engine import Database
 from videoannotator.store.leader import Leader
 from videoannotator.store.schedule import Schedule
@@ -44,12 +45,12 @@ def local_scheduler(
         blobs=blobs,
         launcher=launcher,
         catalogue=catalogue,
-        template=_template(settings, root),
+        template=_template(settings),
         policy=policy(settings, launcher.late_create_seconds),
         timing=Timing(keepalive_seconds=settings.scheduler.keepalive_seconds),
         sweep_seconds=settings.scheduler.sweep_seconds,
     )
-    return Scheduler(parts, Leader(database), _terms(settings, root, sockets))
+    return Scheduler(parts, Leader(database), _terms(settings, sockets))
 
 
 def socket_folder(root: Path) -> Path:
@@ -89,23 +90,27 @@ def policy(settings: Settings, late_create_seconds: float) -> Policy:
     )
 
 
-def _template(settings: Settings, root: Path) -> WorkerTemplate:
+def _template(settings: Settings) -> WorkerTemplate:
     return WorkerTemplate(
         launcher=ProcessLauncher.name,
-        key=bytes.fromhex(read_or_make(root / "secrets", WORKER_KEY)),
+        key=worker_key(settings),
         orphan_grace_seconds=settings.scheduler.orphan_grace_seconds,
         stop_grace_seconds=settings.scheduler.stop_grace_seconds,
         log_level=settings.telemetry.log_level,
     )
 
 
-def _terms(settings: Settings, root: Path, sockets: Path) -> Terms:
+def _terms(settings: Settings, sockets: Path) -> Terms:
     chosen = settings.scheduler
     name = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:6]}"
     return Terms(
         holder=name,
-        listen=f"unix:{sockets / f's{os.getpid()}.sock'}",
-        internal_token_sha256=sha256_hex(read_or_make(root / "secrets", INTERNAL_TOKEN)),
+        listen=f"unix:{sockets / f's{os.getpid()}.sock'}"
+        if chosen.listen == UNIX
+        else chosen.listen,
+        internal_token_sha256=sha256_hex(internal_token(settings)),
+        address=chosen.address,
+        certificates=certificates_of(settings.rpc),
         lease_seconds=chosen.lease_seconds,
         renew_seconds=chosen.renew_seconds,
         stop_grace_seconds=chosen.stop_grace_seconds,

@@ -5,28 +5,22 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
-
-import grpc
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_health.v1._async import HealthServicer
-from grpc_reflection.v1alpha import reflection
 
 from videoannotator.domain.errors import NotLeader, StorageError, Unavailable
 from videoannotator.domain.leadership import Leadership
-from videoannotator.rpc.auth import TokenInterceptor
-from videoannotator.rpc.channel import server_options
-from videoannotator.rpc.tokens import matches
+from videoannotator.rpc.certificates import Certificates
 from videoannotator.scheduler.inbox import Inbox
 from videoannotator.scheduler.lease import Lease
 from videoannotator.scheduler.loop import Loop, Pace, until_idle
-from videoannotator.scheduler.servicer import SERVICE, SchedulerServicer
+from videoannotator.scheduler.server import SchedulerServer, reachable
+from videoannotator.scheduler.servicer import SchedulerServicer
 from videoannotator.scheduler.shell import Parts
 from videoannotator.store.leader import Leader
 from videoannotator.telemetry import get_logger
-from videoannotator.v1 import scheduler_pb2_grpc
 
 ENDING_MARGIN_SECONDS = 10.0  # beyond the workers' grace, when the program takes them along
+
+STANDBY_SECONDS = 0.5  # between two looks of a standby: it reads one row
 
 #: A database that is away and a disk that is full are waited for: work that runs goes on meanwhile.
 TRANSIENT = (Unavailable, StorageError)
@@ -41,6 +35,8 @@ class Terms:
     holder: str  #: name of this process
     listen: str  #: gRPC address to serve on, as `unix:/path` or `host:port`
     internal_token_sha256: str
+    address: str = ""  #: where the api dials; empty: as `listen`, see `server.reachable`
+    certificates: Certificates | None = None  #: for TLS, unless on a Unix socket
     lease_seconds: float = 15.0
     renew_seconds: float = 5.0
     stop_grace_seconds: float = 30.0
@@ -60,12 +56,20 @@ class Scheduler:
         self._loop_task: asyncio.Task[None] | None = None
         self._running: asyncio.Task[None] | None = None
         self._stopping = False
-        self._server: grpc.aio.Server | None = None
+        servicer = SchedulerServicer(self._inbox.ring, lambda: self._loop, parts.policy)
+        self._server = SchedulerServer(servicer, terms.internal_token_sha256, terms.certificates)
+        self._address = ""
 
     async def start(self) -> None:
-        """Serves SchedulerService and begins to lead or to stand by."""
-        self._server = await self._serve()
+        """Serves SchedulerService and begins to lead or to stand by. Raises: InvalidSetting."""
+        port = await self._server.start(self._terms.listen)
+        self._address = reachable(self._terms.listen, self._terms.address, port)
         self._running = asyncio.create_task(self._run(), name="scheduler")
+
+    @property
+    def address(self) -> str:
+        """Where the api dials while this process leads."""
+        return self._address
 
     @property
     def leading(self) -> bool:
@@ -81,8 +85,7 @@ class Scheduler:
         """Gives the leadership up.
 
         With `take_workers` every worker is ended first and its run waits again; without, they run
-        on and the next
-        leader re-attaches to them.
+        on and the next leader re-attaches to them.
         """
         if take_workers and self._loop is not None and self._loop_task is not None:
             self._loop.ending = True
@@ -95,31 +98,16 @@ class Scheduler:
             self._running.cancel()
             with suppress(asyncio.CancelledError):
                 await self._running
-        if self._server is not None:
-            await self._server.stop(grace=0.5)
+        await self._give_up_unnoticed()
+        await self._server.stop()
         await self._parts.launcher.close()
-
-    async def _serve(self) -> grpc.aio.Server:
-        expected = self._terms.internal_token_sha256
-        guard = TokenInterceptor(lambda token: matches(token, expected), [SERVICE])
-        server = grpc.aio.server(interceptors=[guard], options=server_options())
-        servicer = SchedulerServicer(self._inbox.ring, lambda: self._loop, self._parts.policy)
-        add: Any = scheduler_pb2_grpc.add_SchedulerServiceServicer_to_server  # has no types
-        add(servicer, server)
-        checks = HealthServicer()
-        await checks.set(SERVICE, health_pb2.HealthCheckResponse.SERVING)
-        health_pb2_grpc.add_HealthServicer_to_server(checks, server)
-        reflection.enable_server_reflection([SERVICE, reflection.SERVICE_NAME], server)
-        server.add_insecure_port(self._terms.listen)
-        await server.start()
-        return server
 
     async def _run(self) -> None:
         while not self._stopping:
             sent_at = time.monotonic()
             leadership = await self._acquire()
             if leadership is None:
-                await asyncio.sleep(1.0)
+                await asyncio.sleep(STANDBY_SECONDS)
                 continue
             lease = Lease(leadership.epoch, self._terms.lease_seconds, sent_at)
             await self._lead(lease)
@@ -127,7 +115,7 @@ class Scheduler:
     async def _acquire(self) -> Leadership | None:
         terms = self._terms
         try:
-            return await self._leader.acquire(terms.holder, terms.listen, terms.lease_seconds)
+            return await self._leader.acquire(terms.holder, self._address, terms.lease_seconds)
         except TRANSIENT as error:
             log.warning("scheduler.database_unavailable", reason=error.message)
             return None
@@ -189,6 +177,15 @@ class Scheduler:
             if not kept:
                 lease.lose()
             lease.renewed(sent_at)
+
+    async def _give_up_unnoticed(self) -> None:
+        """The leadership that was taken in the moment of the stop: nobody should wait for it."""
+        try:
+            leadership = await self._leader.read()
+            if leadership.holder == self._terms.holder:
+                await self._leader.give_up(self._terms.holder, leadership.epoch)
+        except TRANSIENT as error:
+            log.warning("scheduler.row_kept", reason=error.message)
 
     async def _give_up(self, lease: Lease) -> None:
         """The row runs out by itself when it cannot be given up."""

@@ -13,6 +13,7 @@ from typing import TypeVar
 from dotenv import dotenv_values
 from pydantic import BaseModel, ValidationError
 
+from videoannotator.settings.addresses import UNIX
 from videoannotator.settings.fields import (
     ApiSettings,
     AuthSettings,
@@ -39,6 +40,7 @@ from videoannotator.settings.variables import (
 )
 
 __all__ = [
+    "UNIX",
     "ApiSettings",
     "AuthSettings",
     "ClientSettings",

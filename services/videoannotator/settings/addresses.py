@@ -6,6 +6,8 @@ import re
 ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:(?P<port>\d{1,5}))?")
 LAST_PORT = 65535
 
+#: The word for a Unix socket that the program places by itself.
+UNIX = "unix"
 #: As 10.0.0.7:50052, [::]:50052 or scheduler-0.site:50052.
 ENDPOINT = re.compile(r"(?P<host>[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]):(?P<port>\d{1,5})")
 
@@ -52,6 +54,13 @@ def checked_endpoint(text: str) -> str:
     """`text`, which is HOST:PORT, or empty. Raises: ValueError."""
     found = ENDPOINT.fullmatch(text)
     if text and not (found and int(found["port"]) <= LAST_PORT):
+        raise ValueError("is not HOST:PORT")
+    return text
+
+
+def checked_listen(text: str) -> str:
+    """`text`, which is HOST:PORT or the word `unix`. Raises: ValueError."""
+    if text != UNIX and not checked_endpoint(text):
         raise ValueError("is not HOST:PORT")
     return text
 

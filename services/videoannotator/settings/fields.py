@@ -16,7 +16,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from videoannotator.settings.addresses import normalise_database_url
+from videoannotator.settings.addresses import UNIX, normalise_database_url
 from videoannotator.settings.kinds import (
     GIB,
     HEX_SECRET,
@@ -29,6 +29,7 @@ from videoannotator.settings.kinds import (
     Count,
     Endpoint,
     Limits,
+    Listen,
     MaybePort,
     Origins,
     Seconds,
@@ -185,11 +186,11 @@ class RpcSettings(Group):
 class SchedulerSettings(Group):
     """Where the scheduler listens, how much runs at once, and how long is waited for what."""
 
-    listen: Endpoint = Field(
-        default="",
-        json_schema_extra=only("HOST:PORT, as 0.0.0.0:50052, where port 0 is any free one"),
-        description="HOST:PORT to serve the api on; port 0: any free one. Empty: a Unix socket, "
-        "for an api on the same machine.",
+    listen: Listen = Field(
+        default=UNIX,
+        json_schema_extra=only("unix, or HOST:PORT as 0.0.0.0:50052, where port 0 is any free one"),
+        description="Where to serve the api: unix is a socket for an api on the same machine, "
+        "HOST:PORT one for all machines; port 0: any free one.",
     )
     address: Endpoint = Field(
         default="",

@@ -5,7 +5,12 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
-from videoannotator.settings.addresses import checked_address, checked_endpoint, checked_origin
+from videoannotator.settings.addresses import (
+    checked_address,
+    checked_endpoint,
+    checked_listen,
+    checked_origin,
+)
 
 
 def _split(value: Any) -> Any:
@@ -52,6 +57,7 @@ Count = Annotated[int, Field(ge=0, le=MOST)]
 Some = Annotated[int, Field(ge=1, le=MOST)]
 Limits = Annotated[dict[Annotated[str, Field(min_length=1)], Count], BeforeValidator(_pairs)]
 Endpoint = Annotated[str, AfterValidator(checked_endpoint)]
+Listen = Annotated[str, AfterValidator(checked_listen)]
 MaybePort = Annotated[
     Annotated[int, Field(ge=0, le=65535)] | None, BeforeValidator(_none, json_schema_input_type=int)
 ]

@@ -4,11 +4,14 @@ import json
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.fakes.server import job_body, run_body
+from videoannotator.api.process import Started
+from videoannotator.api.serving import address_of, listening
 from videoannotator.cli import machine, serving
 from videoannotator.cli.annotating import real_time
 from videoannotator.cli.output import duration, size
@@ -138,6 +141,9 @@ def test_a_private_server_is_private_whatever_the_environment_says(tmp_path: Pat
         "API_PORT": "18011",
         "AUTH_REQUIRED": "false",
         "MAX_CONCURRENT_JOBS": "5",
+        "VIDEOANNOTATOR_SCHEDULER__LISTEN": "0.0.0.0:50052",
+        "VIDEOANNOTATOR_API__GRPC_PORT": "50051",
+        "VIDEOANNOTATOR_TELEMETRY__PORT": "9090",
     }
 
     settings = load_settings({**site, **private_settings(tmp_path)}, None)
@@ -145,6 +151,8 @@ def test_a_private_server_is_private_whatever_the_environment_says(tmp_path: Pat
     assert settings.storage.root == tmp_path
     assert settings.database_url == f"sqlite+aiosqlite:///{tmp_path}/videoannotator.db"
     assert (settings.api.host, settings.api.port) == ("127.0.0.1", 0)
+    assert (settings.api.grpc_port, settings.telemetry.port) == (None, None)
+    assert settings.scheduler.listen == "unix"
     assert settings.auth.required
     assert settings.scheduler.max_workers == 5
 
@@ -154,7 +162,7 @@ def test_a_port_that_is_taken_is_told_with_the_way_out() -> None:
         port = other.getsockname()[1]
 
         with pytest.raises(InvalidSetting, match=str(port)) as refused:  # noqa: SIM117
-            with machine.listening("127.0.0.1", port):
+            with listening("127.0.0.1", port):
                 pass
 
     assert "--port" in refused.value.hint
@@ -164,8 +172,8 @@ def test_a_port_that_is_taken_is_told_with_the_way_out() -> None:
     ("host", "shown"), [("127.0.0.1", "http://127.0.0.1:"), ("0.0.0.0", "http://localhost:")]
 )
 def test_the_address_is_one_that_this_machine_can_call(host: str, shown: str) -> None:
-    with machine.listening(host, 0) as listener:
-        assert machine.address_of(listener).startswith(shown)
+    with listening(host, 0) as listener:
+        assert address_of(listener).startswith(shown)
 
 
 def test_a_sqlite_database_is_made_when_it_is_missing(tmp_path: Path) -> None:
@@ -179,15 +187,18 @@ def test_a_sqlite_database_is_made_when_it_is_missing(tmp_path: Path) -> None:
 def test_the_first_key_is_announced_clearly_and_for_programs_too(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    serving.announce_text("http://h:1", "va_x")
-    serving.announce_text("http://h:1", None)
+    first = Started(address="http://h:1", grpc_address="h:2", admin_key="va_x")
+    for announce in (serving.announce_server, serving.announce_api):
+        announce(first)
+        announce(replace(first, grpc_address=None, admin_key=None))
     plain = capsys.readouterr().out
-    serving.announce_json("http://h:1", "va_x")
+    serving.announce_json(first)
 
-    assert plain.count("export VIDEOANNOTATOR_TOKEN=va_x") == 1
-    assert plain.count("http://h:1") == 2
+    assert plain.count("export VIDEOANNOTATOR_TOKEN=va_x") == 2
+    assert plain.count("http://h:1") == 4
+    assert plain.count("h:2") == 2
     told = json.loads(capsys.readouterr().out)
-    assert told == {"address": "http://h:1", "admin_key": "va_x"}
+    assert told == {"address": "http://h:1", "grpc_address": "h:2", "admin_key": "va_x"}
 
 
 def test_a_job_body_of_the_fake_is_whole() -> None:

@@ -44,7 +44,7 @@ REFUSED = {
     "AUTH__REQUIRED": (("maybe", "2"), "true or false"),
     "SCHEDULER__LISTEN": (
         ("50052", "host", "unix:/x", "host:65536", "a b:1", "::1:50052", "http://host:1"),
-        "HOST:PORT, as 0.0.0.0:50052",
+        "unix, or HOST:PORT as 0.0.0.0:50052",
     ),
     "SCHEDULER__ADDRESS": (("50052", "host:", ":1", "host:-1"), "HOST:PORT, as scheduler-0."),
     "SCHEDULER__MAX_WORKERS": (("0", "two"), SOME),

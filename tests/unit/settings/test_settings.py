@@ -143,8 +143,8 @@ def test_a_port_may_be_none_by_word(setting: str, given: str, port: int | None, 
     assert value(settings, setting) == shown
 
 
-@pytest.mark.parametrize("given", ["0.0.0.0:50052", "[::]:0", "scheduler-0.site:1"])
-def test_a_scheduler_listens_to_a_host_and_a_port(given: str) -> None:
+@pytest.mark.parametrize("given", ["unix", "0.0.0.0:50052", "[::]:0", "scheduler-0.site:1"])
+def test_a_scheduler_listens_to_a_socket_or_a_host_and_a_port(given: str) -> None:
     settings = load_settings({"VIDEOANNOTATOR_SCHEDULER__LISTEN": given}, None)
 
     assert settings.scheduler.listen == given
