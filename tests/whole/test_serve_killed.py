@@ -24,6 +24,7 @@ from videoannotator.scheduler.composing import socket_folder
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 SECONDS = 60.0
+ANY_PORTS = ("--port", "0", "--grpc-port", "0")
 
 
 @dataclass
@@ -42,7 +43,7 @@ class Service:
         root = {"VIDEOANNOTATOR_STORAGE__ROOT": str(self.root)}
         with (self.root.parent / "serve.log").open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "videoannotator.cli", "serve", "--port", "0", "--json"],
+                [sys.executable, "-m", "videoannotator.cli", "serve", "--json", *ANY_PORTS],
                 cwd=self.root.parent,
                 env={**os.environ, **plugins_on_path(), **quick, **root},
                 stdout=subprocess.PIPE,

@@ -7,10 +7,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from videoannotator.api.app import create_app
+from videoannotator.api.grpc_server import PublicServer
 from videoannotator.api.operations.assembly import Operations, assemble
 from videoannotator.api.serving import (
+    REQUEST_GRACE_SECONDS,
     HttpServer,
     address_of,
+    for_people,
     listening,
 )
 from videoannotator.api.wake import LeaderClient
@@ -56,6 +59,9 @@ class Api:
         self._operations = operations
         self._access = access
         self._http = HttpServer(create_app(settings, operations, access, blobs), listener)
+        self._grpc: PublicServer | None = None
+        if settings.api.grpc_port is not None:
+            self._grpc = PublicServer(operations, access, settings, blobs)
         self._probes = Probes(self._ready)
         self._address = address_of(listener)
         self._grpc_address: str | None = None
@@ -64,7 +70,16 @@ class Api:
         """Returns when requests are taken. Raises: InvalidSetting."""
         if self._settings.telemetry.port is not None:
             await self._probes.start(self._settings.telemetry.host, self._settings.telemetry.port)
+        if self._grpc is not None:
+            self._grpc_address = await self._start_grpc(self._grpc)
         await self._http.start()
+
+    async def _start_grpc(self, server: PublicServer) -> str:
+        host, port = self._settings.api.grpc_host, self._settings.api.grpc_port
+        certificates = certificates_of(self._settings.rpc)
+        credentials = certificates.for_server() if certificates else None
+        bracketed = f"[{host}]" if ":" in host else host
+        return for_people(host, await server.start(f"{bracketed}:{port}", credentials))
 
     async def started(self) -> Started:
         """Where it is; makes the first administrator where there is no user yet."""
@@ -82,7 +97,10 @@ class Api:
     async def stop(self) -> None:
         """Says that it is not ready, ends the streams, lets the requests under way finish."""
         await self._operations.close()  # streams have no end, and everybody waits for them
-        await self._http.stop()
+        async with asyncio.TaskGroup() as ending:
+            ending.create_task(self._http.stop())
+            if self._grpc is not None:
+                ending.create_task(self._grpc.stop(REQUEST_GRACE_SECONDS))
         await self._probes.stop()
 
 
