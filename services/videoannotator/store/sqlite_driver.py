@@ -1,0 +1,77 @@
+"""A SQLite connection that asks its thread once for each statement.
+
+aiosqlite asks it four times, to make a cursor, to execute, to fetch and to close; each time the
+event loop and the thread wait for each other. That was most of the time of a request.
+"""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Self
+
+import aiosqlite
+
+Rows = list[Any]
+
+
+class Cursor:
+    """What one statement gave, all of it: nothing is left in the database when it is there."""
+
+    def __init__(self, connection: "Connection") -> None:
+        """Asks for nothing yet."""
+        self._connection = connection
+        self._rows: Rows = []
+        self.description: Any = None
+        self.rowcount = -1
+        self.lastrowid: int | None = None
+        self.arraysize = 1
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def execute(self, operation: str, parameters: Any = ()) -> Self:
+        """Executes a statement and fetches all rows. Raises: sqlite3.Error."""
+        return await self._asked(lambda cursor: cursor.execute(operation, parameters))
+
+    async def executemany(self, operation: str, parameters: Sequence[Any]) -> Self:
+        """Executes a statement once for each of `parameters`. Raises: sqlite3.Error."""
+        return await self._asked(lambda cursor: cursor.executemany(operation, parameters))
+
+    async def _asked(self, statement: Callable[[sqlite3.Cursor], Any]) -> Self:
+        await self._connection.ask(partial(self._carry_out, statement))
+        return self
+
+    def _carry_out(self, statement: Callable[[sqlite3.Cursor], Any], raw: Any) -> None:
+        """In the thread of the connection."""
+        cursor = raw.cursor()
+        try:
+            statement(cursor)
+            self._rows = cursor.fetchall() if cursor.description else []
+            self.description = cursor.description
+            self.rowcount, self.lastrowid = cursor.rowcount, cursor.lastrowid
+        finally:
+            cursor.close()
+
+    async def fetchall(self) -> Rows:
+        """The rows."""
+        return self._rows
+
+    async def close(self) -> None:
+        """Nothing is left to close."""
+
+
+class Connection(aiosqlite.Connection):
+    """aiosqlite's, with such cursors."""
+
+    def cursor(self) -> Cursor:  # type: ignore[override]
+        """A cursor; it asks the thread only when it executes."""
+        return Cursor(self)
+
+    async def ask(self, work: Callable[[sqlite3.Connection], None]) -> None:
+        """Does `work` in the thread of this connection."""
+        await self._execute(work, self._conn)
+
+
+def connection(*where: str, **how: Any) -> Connection:
+    """A connection that is opened when it is awaited; arguments as of sqlite3.connect."""
+    return Connection(partial(sqlite3.connect, *where, **how), iter_chunk_size=64)
