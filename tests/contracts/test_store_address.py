@@ -20,7 +20,7 @@ def test_postgresql_without_its_driver_is_a_bad_setting(
         act("postgresql://me@host/name")
 
     assert refused.value.field == "database.url"
-    assert "psycopg" in refused.value.hint
+    assert "pip install 'videoannotator[postgresql]'" in refused.value.hint
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,9 @@ from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.pool import NullPool
 
 from videoannotator.domain.errors import SchemaMismatch, StorageDenied, StorageError
-from videoannotator.store.engine import BUSY_SECONDS, parse_url, prepare_sqlite, sqlite_file
+from videoannotator.store.engine import parse_url, sqlite_file
 from videoannotator.store.faults import translated
+from videoannotator.store.sqlite import BUSY_SECONDS, prepare_sqlite
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 MIGRATION_LOCK = 0x7661_0003

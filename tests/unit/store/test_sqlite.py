@@ -25,8 +25,9 @@ from videoannotator.domain.errors import (
 from videoannotator.store import tables as t
 from videoannotator.store.__main__ import main
 from videoannotator.store.access import Access
-from videoannotator.store.engine import Database, open_sqlite
+from videoannotator.store.engine import Database
 from videoannotator.store.schema import check, current, upgrade
+from videoannotator.store.sqlite import open_sqlite
 
 
 @pytest.fixture

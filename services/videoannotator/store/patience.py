@@ -1,0 +1,102 @@
+"""A pool of connections that waits while a server restarts or has no connection free."""
+
+import random
+from itertools import count
+from time import monotonic
+from typing import Any, cast
+
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
+from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
+from sqlalchemy.pool.base import _ConnectionRecord
+from sqlalchemy.util.queue import Empty
+
+from videoannotator.store.faults import refused_for_good
+
+PATIENCE_SECONDS = 10.0  # a restart takes one to five
+FIRST_PAUSE_SECONDS = 0.05
+LONGEST_PAUSE_SECONDS = 1.0
+#: So many connections rest; those that a burst needed beyond are closed so long after it, because
+#: another process may wait for one.
+RESTING = 2
+BURST_SECONDS = 30.0
+
+
+def pause_seconds(tried: int, dice: float) -> float:
+    """The pause after `tried` refusals, counted from 1; `dice` is in [0, 1)."""
+    longest = min(FIRST_PAUSE_SECONDS * 2.0 ** min(tried, 10), LONGEST_PAUSE_SECONDS)
+    return longest * (0.5 + dice / 2)
+
+
+class PatientPool(AsyncAdaptedQueuePool):
+    """Waits for a connection where others fail at the first refusal.
+
+    The wait is PATIENCE_SECONDS from the first refusal on: who comes later in a long outage is told
+    at once. A connection of ours that comes back meanwhile ends the wait: that the server has no
+    more for us is no fault as long as we have one.
+    """
+
+    def __init__(self, *arguments: Any, **how: Any) -> None:
+        """As AsyncAdaptedQueuePool."""
+        super().__init__(*arguments, **how)
+        dialect: Any = self._dialect
+        self._refusal: type[Exception] = dialect.loaded_dbapi.OperationalError
+        self._refused_at: float | None = None  # the first refusal since a connection was to be had
+        self._short_at = monotonic()  # when last none rested for one that was needed
+
+    def _do_get(self) -> ConnectionPoolEntry:
+        ends_at = monotonic() + self._timeout
+        wait_seconds = 0.0
+        for tried in count(1):
+            try:
+                record = self._connected(wait_seconds)
+            except self._refusal as error:
+                self._bear(error, ends_at)
+                wait_seconds = pause_seconds(tried, random.random())  # noqa: S311 - no secret
+                continue
+            if record is not None:
+                self._refused_at = None
+                return record
+            wait_seconds = min(ends_at - monotonic(), PATIENCE_SECONDS)
+            if wait_seconds <= 0:
+                break
+        raise NoConnectionFree("All connections are in use.")
+
+    def _do_return_conn(self, record: ConnectionPoolEntry) -> None:
+        if self.checkedin() < RESTING or monotonic() < self._short_at + BURST_SECONDS:
+            super()._do_return_conn(record)
+            return
+        try:
+            record.close()
+        finally:
+            self._dec_overflow()
+
+    def _connected(self, wait_seconds: float) -> ConnectionPoolEntry | None:
+        """One that rests or comes back in time, else a new one; None when we may have no more."""
+        record = self._returned(wait_seconds)
+        if record is None:
+            self._short_at = monotonic()
+            if not self._inc_overflow():
+                return None
+        try:
+            if record is None:
+                return self._create_connection()
+            record.get_connection()  # connects again when it was found dead
+        except BaseException:
+            self._dec_overflow()
+            raise
+        return record
+
+    def _returned(self, wait_seconds: float) -> _ConnectionRecord | None:
+        try:
+            return cast(_ConnectionRecord, self._pool.get(wait_seconds > 0, wait_seconds))
+        except Empty:
+            return None
+
+    def _bear(self, refusal: Exception, ends_at: float) -> None:
+        """Raises a refusal that no waiting will mend."""
+        now = monotonic()
+        if self._refused_at is None:
+            self._refused_at = now
+        patient = now < min(self._refused_at + PATIENCE_SECONDS, ends_at)
+        if refused_for_good(refusal) or not patient:
+            raise refusal

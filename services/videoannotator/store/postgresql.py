@@ -1,0 +1,92 @@
+"""Databases on a PostgreSQL server, or behind a PgBouncer in transaction mode."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, event
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from videoannotator.domain.errors import InvalidSetting
+from videoannotator.store.patience import PatientPool
+
+#: Connections of each of the two engines of a process. A transaction takes milliseconds, so eight
+#: carry more than one Python process asks for; and 2 apis with 2 schedulers, 16 connections each,
+#: fit into the 97 that a server gives by default.
+CONNECTIONS = 8
+QUEUE_SECONDS = 30.0  # how long a transaction stands in line for one of them
+
+#: For every new connection; what the address itself says comes first. A server that is gone
+#: without a word is noticed after 25 s of silence, or 15 s after the last byte it did not take.
+CONNECTING: Mapping[str, Any] = {
+    "application_name": "videoannotator",
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
+#: For the server, in every transaction: a PgBouncer keeps no session's settings. What it does not
+#: know it refuses, what does not apply to a Unix socket it ignores.
+LIMITS: Mapping[str, str] = {
+    # Longer than the longest honest wait for a lock: a frozen writer's 5 s, and its rollback.
+    "lock_timeout": "10s",
+    "statement_timeout": "30s",
+    # A client whose machine is gone holds its locks until the server knows.
+    "tcp_user_timeout": "10s",
+    "tcp_keepalives_idle": "5",
+    "tcp_keepalives_interval": "2",
+    "tcp_keepalives_count": "3",
+}
+#: Tried: a process frozen inside a transaction otherwise blocks every takeover.
+WRITING = {**LIMITS, "idle_in_transaction_session_timeout": "5s"}
+#: A frozen reader holds no lock, but keeps the server from cleaning up.
+READING = {**LIMITS, "idle_in_transaction_session_timeout": "60s"}
+
+
+def postgresql_engines(url: URL) -> tuple[AsyncEngine, AsyncEngine]:
+    """For writes and for reads. Raises: InvalidSetting when the driver does not load."""
+    writes = _engine(url, begin_with("READ COMMITTED READ WRITE", WRITING))
+    reads = _engine(url, begin_with("REPEATABLE READ READ ONLY", READING))
+    return writes, reads
+
+
+def connecting(url: URL) -> dict[str, Any]:
+    """How to connect to `url`; the driver in autocommit: we begin transactions."""
+    given = {name: value for name, value in CONNECTING.items() if name not in url.query}
+    # Prepared statements belong to a session, which a PgBouncer does not keep.
+    return {**given, "autocommit": True, "prepare_threshold": None}
+
+
+def begin_with(mode: str, settings: Mapping[str, str]) -> str:
+    """One message that begins a transaction and sets what holds inside it."""
+    local = (f"SET LOCAL {name} = '{value}'" for name, value in settings.items())
+    return "; ".join((f"BEGIN ISOLATION LEVEL {mode}", *local))
+
+
+def begin_by(engine: Engine, statement: str) -> None:
+    """Lets every transaction of `engine` begin with `statement`."""
+
+    @event.listens_for(engine, "begin")
+    def on_begin(connection: Connection) -> None:
+        connection.exec_driver_sql(statement)
+
+
+def _engine(url: URL, begin: str) -> AsyncEngine:
+    try:
+        engine = create_async_engine(
+            url,
+            poolclass=PatientPool,
+            pool_size=CONNECTIONS,
+            max_overflow=0,
+            pool_timeout=QUEUE_SECONDS,
+            connect_args=connecting(url),
+            use_native_hstore=False,  # else every new connection asks for a type that we never use
+        )
+    except ImportError as error:
+        raise InvalidSetting(
+            "The PostgreSQL driver does not load.",
+            hint="Run: pip install 'videoannotator[postgresql]'.",
+            field="database.url",
+        ) from error
+    begin_by(engine.sync_engine, begin)
+    return engine

@@ -1,0 +1,80 @@
+"""Databases in a file of SQLite."""
+
+import asyncio
+from typing import Any
+from weakref import WeakSet
+
+import aiosqlite
+from sqlalchemy import URL, Connection, event
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from videoannotator.store import sqlite_driver
+
+BUSY_SECONDS = 5.0  # how long a writer waits for another process; `?timeout=` changes it
+READERS = 8  # connections that read at the same time
+
+
+def sqlite_engines(url: URL, given_up: WeakSet[Any]) -> tuple[AsyncEngine, AsyncEngine]:
+    """For writes and for reads; connections that cancelled tasks leave are put into `given_up`."""
+    # Tried: a deferred transaction silently loses a read-modify-write; one engine for both
+    # makes a read wait for the writer.
+    writes = _engine(url, begin="BEGIN IMMEDIATE", connections=1, query_only=False)
+    reads = _engine(url, begin="BEGIN DEFERRED", connections=READERS, query_only=True)
+    for engine in (writes, reads):
+        _watch_given_up(engine, given_up)
+    return writes, reads
+
+
+def prepare_sqlite(raw: Any, *, query_only: bool) -> None:
+    """Sets up a new SQLite connection; the driver in autocommit: we begin transactions."""
+    raw.isolation_level = None
+    cursor = raw.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    if query_only:
+        cursor.execute("PRAGMA query_only=ON")
+    cursor.close()
+
+
+async def open_sqlite(*where: str, **how: Any) -> aiosqlite.Connection:
+    """A connection with a thread of its own, which has ended when this raises.
+
+    Tried: after a refused open aiosqlite tells its thread to end and does not wait; the thread
+    then answers to an event loop that may be closed, and dies with a traceback.
+    """
+    connection = sqlite_driver.connection(*where, **how)
+    thread = connection._thread
+    thread.daemon = True
+    try:
+        return await connection
+    except BaseException:
+        await asyncio.to_thread(thread.join)
+        raise
+
+
+def _engine(url: URL, *, begin: str, connections: int, query_only: bool) -> AsyncEngine:
+    how: dict[str, Any] = {"async_creator_fn": open_sqlite}
+    if "timeout" not in url.query:
+        how["timeout"] = BUSY_SECONDS
+    engine = create_async_engine(url, pool_size=connections, max_overflow=0, connect_args=how)
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def connect(raw: Any, _: Any) -> None:
+        prepare_sqlite(raw, query_only=query_only)
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def on_begin(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+def _watch_given_up(engine: AsyncEngine, given_up: WeakSet[Any]) -> None:
+    """Rolls back connections that a cancelled task leaves, and notes them until they are closed."""
+
+    @event.listens_for(engine.sync_engine, "invalidate")
+    def on_invalidate(raw: Any, _: Any, __: BaseException | None) -> None:
+        given_up.add(raw.driver_connection)
+        # Tried: a task that is cancelled inside a transaction leaves a cursor behind, and SQLite
+        # closes a connection with one for the eye alone: its transaction keeps the write lock.
+        raw.rollback()
