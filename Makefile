@@ -65,13 +65,14 @@ test-quick: $(DEV_READY) ## run the tests that start and kill no processes
 	@$(BIN)/python -m pytest -n logical --maxprocesses 8 -m "not slow" $(ARGS)
 
 .PHONY: check
-check: $(DEV_READY) ## format, lint, types, import contracts, contracts in protos, commands in docs
+check: $(DEV_READY) ## format, lint, types, import contracts, contracts in protos, commands and reference in docs
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	@protos/lint.sh
 	$(BIN)/python -m pytest -q tests/architecture/test_docs.py
+	@$(BIN)/python -m reference --check
 
 .PHONY: lint-protos
 lint-protos: ## lint protos/ with buf and compare them with those on main (needs node)
@@ -81,6 +82,10 @@ lint-protos: ## lint protos/ with buf and compare them with those on main (needs
 format: $(DEV_READY) ## rewrite the code in the one format, and mend what can be mended by itself
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+.PHONY: reference
+reference: $(DEV_READY) ## write docs/reference out of the program: REST, gRPC, settings, commands, metrics, errors
+	@$(BIN)/python -m reference
 
 .PHONY: protos
 protos: $(DEV_READY) ## compile protos/ into services/videoannotator/v1

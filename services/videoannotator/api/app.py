@@ -55,6 +55,16 @@ def create_app(
     A server closes `operations` when it begins to stop: that ends the event streams, and it waits
     for open connections before the application's own end.
     """
+    app = routed()
+    app.state.operations = operations
+    app.state.blobs = blobs
+    problems.register(app)
+    _surround(app, settings, access)
+    return app
+
+
+def routed() -> FastAPI:
+    """The routes and their document, without what answers and surrounds them."""
     app = FastAPI(
         title="VideoAnnotator API",
         version=__version__,
@@ -63,13 +73,9 @@ def create_app(
         redoc_url=None,
         generate_unique_id_function=operation_id,
     )
-    app.state.operations = operations
-    app.state.blobs = blobs
     for router in ROUTERS:
         app.include_router(router)
-    problems.register(app)
     describe(app)
-    _surround(app, settings, access)
     return app
 
 

@@ -65,28 +65,35 @@ HEADERS: dict[str, Json] = {
 AFTER = ("Retry-After",)
 #: Headers of every response, and of those with a status.
 SENT = {None: ("X-Request-ID",), "401": ("WWW-Authenticate",), "429": AFTER, "503": AFTER}
-#: Which answer has what another request needs: source, status, target, parameter, where it stands.
+#: Which answer has what another request needs: source, status, target, and where each parameter is.
+OF_JOB = {"job_id": "$response.body#/id"}
+OF_FIRST = {"job_id": "$response.body#/jobs/0/id"}
+SAME_JOB = {"job_id": "$request.path.job_id"}
 LINKS = (
-    *(
-        ("submit_job", "201", target, "job_id", "$response.body#/id")
-        for target in (
-            "get_job",
-            "cancel_job",
-            "delete_job",
-            "get_results",
-            "list_files",
-            "download_archive",
-            "watch_job",
-            "list_log_lines",
-        )
+    ("submit_job", "201", "get_job", OF_JOB),
+    ("submit_job", "201", "cancel_job", OF_JOB),
+    ("submit_job", "201", "delete_job", OF_JOB),
+    ("submit_job", "201", "get_results", OF_JOB),
+    ("submit_job", "201", "list_files", OF_JOB),
+    ("submit_job", "201", "download_archive", OF_JOB),
+    ("submit_job", "201", "watch_job", OF_JOB),
+    ("submit_job", "201", "list_log_lines", OF_JOB),
+    ("list_jobs", "200", "get_job", OF_FIRST),
+    ("list_jobs", "200", "get_results", OF_FIRST),
+    ("list_jobs", "200", "list_files", OF_FIRST),
+    ("list_jobs", "200", "list_log_lines", OF_FIRST),
+    ("list_jobs", "200", "download_archive", OF_FIRST),
+    (
+        "get_job",
+        "200",
+        "download_result",
+        {**SAME_JOB, "pipeline": "$response.body#/runs/0/pipeline"},
     ),
-    ("list_jobs", "200", "get_job", "job_id", "$response.body#/jobs/0/id"),
-    ("list_jobs", "200", "get_results", "job_id", "$response.body#/jobs/0/id"),
-    ("list_jobs", "200", "list_files", "job_id", "$response.body#/jobs/0/id"),
-    ("list_pipelines", "200", "get_pipeline", "name", "$response.body#/pipelines/0/name"),
-    ("list_pipelines", "200", "validate_pipeline", "name", "$response.body#/pipelines/0/name"),
-    ("create_key", "201", "revoke_key", "key_id", "$response.body#/id"),
-    ("list_keys", "200", "revoke_key", "key_id", "$response.body#/tokens/0/id"),
+    ("list_files", "200", "download_file", {**SAME_JOB, "artifact": "$response.body#/files/0/id"}),
+    ("list_pipelines", "200", "get_pipeline", {"name": "$response.body#/pipelines/0/name"}),
+    ("list_pipelines", "200", "validate_pipeline", {"name": "$response.body#/pipelines/0/name"}),
+    ("create_key", "201", "revoke_key", {"key_id": "$response.body#/id"}),
+    ("get_capacity", "200", "abandon_worker", {"worker_id": "$response.body#/slots/0/worker_id"}),
 )
 
 
@@ -203,9 +210,9 @@ def _head(get: Json) -> Json:
 def _link(document: Json) -> None:
     """Says which answer has what another request needs."""
     known = {operation["operationId"]: operation for _, operation in _operations(document)}
-    for source, status, target, parameter, expression in LINKS:
+    for source, status, target, parameters in LINKS:
         links = known[source]["responses"][status].setdefault("links", {})
-        links[target] = {"operationId": target, "parameters": {parameter: expression}}
+        links[target] = {"operationId": target, "parameters": parameters}
 
 
 def _schemas(schemas: Json) -> Json:

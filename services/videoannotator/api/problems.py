@@ -83,6 +83,7 @@ HINTS = {
     415: "Send a type that /openapi.json names for this address.",
     416: "Ask for bytes before the length that Content-Range tells, or leave Range out.",
     422: "Correct it and send it again.",
+    500: "Tell the operator the request id.",
 }
 RETRY_AFTER_SECONDS = 5  # when a part does not answer and nobody knows for how long
 

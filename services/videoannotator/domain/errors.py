@@ -131,6 +131,8 @@ class JobNotFound(NotFound):
 class VideoNotFound(NotFound):
     """Video not found."""
 
+    hint = "The id of a video is the field video_id of its jobs; send the file when it is gone."
+
 
 class PipelineNotFound(NotFound):
     """Pipeline not found."""
@@ -146,6 +148,8 @@ class ArtifactNotFound(NotFound):
 
 class WorkerNotFound(NotFound):
     """There is no such worker."""
+
+    hint = "List the workers with 'videoannotator scheduler status' or GET /api/v1/capacity."
 
 
 class Conflict(VideoAnnotatorError):
@@ -170,6 +174,8 @@ class IdempotencyMismatch(Conflict):
 
 class PipelineUnavailable(Conflict):
     """The pipeline is known, but cannot run here."""
+
+    hint = "See what is missing with 'videoannotator pipelines list' or GET /api/v1/pipelines."
 
 
 class IllegalTransition(Conflict):

@@ -1,6 +1,6 @@
 """The queue, what is in use, keys and whose they are."""
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StrictBool
 
 from videoannotator.api.bodies.times import Given, Instant
 from videoannotator.domain.access import Role
@@ -58,7 +58,7 @@ class QueueBody(CapacityBody):
 class DrainRequest(BaseModel):
     """Whether to drain."""
 
-    on: bool = Field(True, description="true: nothing new is started; false: it is again.")
+    on: StrictBool = Field(True, description="true: nothing new is started; false: it is again.")
 
 
 class DrainBody(BaseModel):

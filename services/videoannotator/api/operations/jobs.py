@@ -32,6 +32,9 @@ from videoannotator.store.videos import Videos
 FORM_BYTES = 1024 * 1024  # what a form may add to its file
 
 
+Artifacts = list[Artifact]  # inside the class `list` is the method
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     """One page of a list."""
@@ -135,6 +138,12 @@ class JobOperations:
         """One job. Raises: JobNotFound."""
         with named(job_id):
             return await self.jobs.get(principal, job_id)
+
+    @use_case("job.read")
+    async def show(self, principal: Principal, job_id: str) -> tuple[JobRows, Artifacts]:
+        """One job with its result files, as of one moment. Raises: JobNotFound."""
+        with named(job_id):
+            return await self.jobs.get_with_artifacts(principal, job_id)
 
     @use_case("job.artifacts")
     async def artifacts(self, principal: Principal, job_id: str) -> list[Artifact]:

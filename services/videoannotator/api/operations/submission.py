@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,7 +25,9 @@ from videoannotator.store.rows import NewRun
 FAMILIES = frozenset({"scene", "person", "face", "audio"})
 PRIORITY_BOUND = 100
 MAX_IDEMPOTENCY_KEY_CHARACTERS = 255
-MAX_CONFIG_LEVELS = 32  # of objects and lists inside each other; hundreds exhaust the stack
+#: Objects and lists inside each other. Hundreds exhaust the stack, and each level of JSON is three
+#: of protobuf, which reads a hundred.
+MAX_CONFIG_LEVELS = 24
 CONFIG_SHAPE = 'Send it as {"<pipeline>": {"<parameter>": <value>}}.'
 
 
@@ -80,7 +83,7 @@ def plan(request: Request, catalogue: Catalogue, principal: Principal) -> Plan:
 def parse_config(text: str) -> dict[str, Any]:
     """The field `config`: a JSON object, empty when it is missing. Raises: InvalidRequest."""
     try:
-        config = json.loads(text) if text.strip() else {}
+        config = json.loads(text, parse_constant=_not_json) if text.strip() else {}
     except (ValueError, RecursionError) as error:
         raise _bad_config("is not valid JSON", CONFIG_SHAPE) from error
     if not isinstance(config, dict):
@@ -89,6 +92,8 @@ def parse_config(text: str) -> dict[str, Any]:
         raise _bad_config(
             "is nested too deep", f"{CONFIG_SHAPE} At most {MAX_CONFIG_LEVELS} levels are taken."
         )
+    if not _is_finite(config):
+        raise _bad_config("has a number that is too large", "Numbers go up to about 1e308.")
     if not _is_text(config):
         raise _bad_config("has half of a character in a text", "Send the text as UTF-8.")
     return config
@@ -104,6 +109,19 @@ def _is_deeper(value: object, levels: int) -> bool:
         return False
     inner = value.values() if isinstance(value, dict) else value
     return levels == 0 or any(_is_deeper(each, levels - 1) for each in inner)
+
+
+def _not_json(word: str) -> None:
+    raise ValueError(f"{word} is no JSON")
+
+
+def _is_finite(value: object) -> bool:
+    """Whether every number fits into a double, as most of what reads JSON takes it."""
+    if isinstance(value, dict | list):
+        return all(
+            _is_finite(each) for each in (value.values() if isinstance(value, dict) else value)
+        )
+    return not isinstance(value, int | float) or abs(value) <= sys.float_info.max
 
 
 def _is_text(value: object) -> bool:

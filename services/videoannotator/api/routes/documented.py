@@ -16,9 +16,14 @@ ArtifactId = Annotated[str, Path(description="Id of the file.", examples=[ID])]
 PipelineName = Annotated[
     str, Path(description="Name of the pipeline.", examples=["scene_detection"])
 ]
-IfNoneMatch = Annotated[str | None, Header(description=CONDITION, examples=['"5d41402abc4b2a76"'])]
-Range = Annotated[str | None, Header(description=RANGE, examples=["bytes=0-99"])]
-IfRange = Annotated[str | None, Header(description=IF_RANGE, examples=['"5d41402abc4b2a76"'])]
+IfNoneMatch = Annotated[
+    str | None,
+    Header(alias="If-None-Match", description=CONDITION, examples=['"5d41402abc4b2a76"']),
+]
+Range = Annotated[str | None, Header(alias="Range", description=RANGE, examples=["bytes=0-99"])]
+IfRange = Annotated[
+    str | None, Header(alias="If-Range", description=IF_RANGE, examples=['"5d41402abc4b2a76"'])
+]
 
 #: A form has a file or a video's id. It is read while it arrives, so the framework sees none of it.
 FORM: dict[str, Any] = {
@@ -50,8 +55,7 @@ FORM: dict[str, Any] = {
 VIDEO = {"type": "string", "format": "binary", "description": "The video file."}
 VIDEO_ID = {
     "type": "string",
-    "minLength": 1,
-    "description": "Id of a stored video, as `video_id` of a job has it.",
+    "description": "Id of a stored video, as `video_id` of a job has it. Empty: none.",
 }
 
 
@@ -71,7 +75,10 @@ SUBMISSION: dict[str, Any] = {
                 }
             },
             "application/x-www-form-urlencoded": {
-                "schema": {**_form(video_id=VIDEO_ID), "required": ["video_id"]}
+                "schema": {
+                    **_form(video_id={**VIDEO_ID, "minLength": 1}),
+                    "required": ["video_id"],
+                }
             },
         },
     },

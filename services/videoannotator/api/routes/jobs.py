@@ -27,6 +27,8 @@ from videoannotator.domain.errors import (
     JobNotFound,
     LimitReached,
     PipelineUnavailable,
+    StorageDenied,
+    StorageError,
     StorageFull,
     UnsupportedType,
     VideoNotFound,
@@ -35,6 +37,7 @@ from videoannotator.telemetry.metrics import UPLOAD_BYTES
 
 router = APIRouter(prefix="/api/v1/jobs", tags=["jobs"])
 
+UNWRITABLE = (StorageError, StorageFull, StorageDenied)
 RULED = (InvalidConfig, PipelineUnavailable, Forbidden, VideoNotFound, IdempotencyMismatch)
 
 
@@ -46,7 +49,7 @@ RULED = (InvalidConfig, PipelineUnavailable, Forbidden, VideoNotFound, Idempoten
     openapi_extra=SUBMISSION,
     responses={
         201: {"headers": LOCATION},
-        **answers(*RULED, UnsupportedType, LimitReached, StorageFull),
+        **answers(*RULED, UnsupportedType, LimitReached, *UNWRITABLE),
     },
 )
 async def submit_job(request: Request, use: Use, caller: Caller, base: Base) -> Response:

@@ -13,13 +13,17 @@ from videoannotator.api.routes.requests import Base, Caller, Use, tagged
 from videoannotator.api.schemas import artifacts_body, results_body
 from videoannotator.domain.errors import (
     ArtifactNotFound,
+    BlobNotFound,
     InvalidRequest,
     JobNotFound,
     NothingFinished,
+    StorageDenied,
+    StorageError,
 )
 
 router = APIRouter(prefix="/api/v1/jobs/{job_id}", tags=["results"])
 
+UNREADABLE = (StorageError, StorageDenied, BlobNotFound)
 FILE_NAME = "Its `name`, when the pipeline made several."
 
 
@@ -36,7 +40,7 @@ async def get_results(job_id: JobId, use: Use, caller: Caller, base: Base) -> Re
 @router.get(
     "/results/files/{pipeline}",
     response_class=Response,
-    responses={**FILE, **answers(JobNotFound, ArtifactNotFound, InvalidRequest)},
+    responses={**FILE, **answers(JobNotFound, ArtifactNotFound, InvalidRequest, *UNREADABLE)},
 )
 async def download_result(
     job_id: JobId,
@@ -68,7 +72,7 @@ async def list_files(
 @router.get(
     "/files/{artifact}",
     response_class=Response,
-    responses={**FILE, **answers(JobNotFound, ArtifactNotFound)},
+    responses={**FILE, **answers(JobNotFound, ArtifactNotFound, *UNREADABLE)},
 )
 async def download_file(
     job_id: JobId,
@@ -87,7 +91,7 @@ async def download_file(
     response_class=Response,
     responses={
         200: sent("The ZIP, made while it is sent.", "application/zip", BINARY, ATTACHMENT),
-        **answers(JobNotFound, NothingFinished),
+        **answers(JobNotFound, NothingFinished, *UNREADABLE),
     },
 )
 async def download_archive(request: Request, job_id: JobId, use: Use, caller: Caller) -> Response:
