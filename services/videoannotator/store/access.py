@@ -13,6 +13,7 @@ from videoannotator.domain.access import ApiKey, Principal, Role, User
 from videoannotator.domain.errors import Conflict, NotFound, Unauthenticated
 from videoannotator.store import tables as t
 from videoannotator.store.engine import Database
+from videoannotator.store.known_keys import known_keys
 from videoannotator.store.reading import clock, records
 from videoannotator.store.records import key_of, key_values, user_of, user_values
 from videoannotator.store.types import database_now
@@ -34,6 +35,7 @@ class Access:
     def __init__(self, database: Database) -> None:
         """Reads and writes `database`."""
         self._database = database
+        self._known = known_keys(database)
 
     async def create_user(self, name: str, role: Role) -> User:
         """Adds a user. Raises: Conflict when the name is taken."""
@@ -56,19 +58,29 @@ class Access:
             return await _add_key(connection, user_id, name, expires_at)
 
     async def principal(self, secret: str) -> Principal:
-        """Whose key it is. Raises: Unauthenticated when it is unknown, revoked or expired."""
+        """Whose key it is, as of now or a second ago at most.
+
+        Raises: Unauthenticated when it is unknown, revoked or expired.
+        """
+        sha256, changes = _digest(secret), self._known.changes
+        principal = self._known.get(sha256)
+        if principal is None:
+            principal = await self._look_up(sha256)
+            self._known.keep(sha256, principal, changes)
+        return principal
+
+    async def _look_up(self, sha256: str) -> Principal:
         c = t.api_keys.c
         query = (
             select(t.users, c.id.label("key_id"))
             .join_from(t.api_keys, t.users)
-            .where(c.sha256 == _digest(secret), _valid())
+            .where(c.sha256 == sha256, _valid())
         )
         async with self._database.reading() as connection:
             found = (await connection.execute(query)).mappings().one_or_none()
             if found is None:
                 raise Unauthenticated
-            user = user_of(found)
-            return await _principal(connection, user, found["key_id"])
+            return await _principal(connection, user_of(found), found["key_id"])
 
     async def keys(self, user_id: str | None = None) -> list[ApiKey]:
         """The keys of one user, or of all; also those that are over."""
@@ -98,9 +110,10 @@ class Access:
                 .where(c.id == found[0].id, c.revoked_at.is_(None))
                 .values(revoked_at=now)
             )
-            return (
-                await records(connection, select(t.api_keys).where(c.id == found[0].id), key_of)
-            )[0]
+            query = select(t.api_keys).where(c.id == found[0].id)
+            (revoked,) = await records(connection, query, key_of)
+        self._known.forget()
+        return revoked
 
     async def add_to_group(self, user_id: str, group_name: str) -> str:
         """Makes a user a member of a group, and the group when it is new. Returns its id."""
@@ -116,7 +129,8 @@ class Access:
             membership = {"user_id": user_id, "group_id": group_id}
             if group_id not in await _groups(connection, user_id):
                 await connection.execute(insert(t.memberships).values(membership))
-            return group_id
+        self._known.forget()
+        return group_id
 
     async def bootstrap_admin(self) -> str | None:
         """Makes the first administrator; returns its key's secret, None when there are users."""

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from videoannotator.domain.access import Principal
@@ -13,7 +13,7 @@ from videoannotator.store import tables as t
 from videoannotator.store.engine import Database
 from videoannotator.store.events import append, state_events
 from videoannotator.store.listing import conditions, page_of
-from videoannotator.store.reading import clock, read_jobs, records
+from videoannotator.store.reading import clock, read_job, read_jobs
 from videoannotator.store.records import artifact_of
 from videoannotator.store.rows import JobFilter, JobRows, NewJob, NewRun
 from videoannotator.store.settling import lock_job, settle
@@ -23,6 +23,13 @@ from videoannotator.store.visibility import job_visible, well_formed
 __all__ = ["JobFilter", "JobRows", "Jobs", "NewJob", "NewRun"]
 
 Artifacts = list[Artifact]  # inside the class `list` is the method
+
+ARTIFACTS = (
+    select(t.artifacts)
+    .join_from(t.artifacts, t.runs)
+    .where(t.artifacts.c.job_id == bindparam("job_id"))
+    .order_by(t.runs.c.position, t.artifacts.c.attempt, t.artifacts.c.position)
+)
 
 
 class Jobs:
@@ -43,13 +50,16 @@ class Jobs:
 
     async def get(self, principal: Principal, job_id: str) -> JobRows:
         """One job. Raises: JobNotFound."""
-        _check_id(job_id)
-        query = select(t.jobs.c.id).where(t.jobs.c.id == job_id, job_visible(principal))
         async with self._database.reading() as connection:
-            found = await read_jobs(connection, query)
-        if job_id not in found:
-            raise JobNotFound
-        return found[job_id]
+            return await _visible(connection, principal, job_id)
+
+    async def get_with_artifacts(
+        self, principal: Principal, job_id: str
+    ) -> tuple[JobRows, Artifacts]:
+        """One job and its result files, as of one moment. Raises: JobNotFound."""
+        async with self._database.reading() as connection:
+            rows = await _visible(connection, principal, job_id)
+            return rows, await _artifacts(connection, job_id)
 
     async def list(
         self, principal: Principal, which: JobFilter, page: int = 1, per_page: int = 20
@@ -99,17 +109,11 @@ class Jobs:
     async def artifacts(self, principal: Principal, job_id: str) -> Artifacts:
         """The result files of a job. Raises: JobNotFound."""
         _check_id(job_id)
-        query = (
-            select(t.artifacts)
-            .join_from(t.artifacts, t.runs)
-            .where(t.artifacts.c.job_id == job_id)
-            .order_by(t.runs.c.position, t.artifacts.c.attempt, t.artifacts.c.position)
-        )
         visible = select(t.jobs.c.id).where(t.jobs.c.id == job_id, job_visible(principal))
         async with self._database.reading() as connection:
             if await connection.scalar(visible) is None:
                 raise JobNotFound
-            return await records(connection, query, artifact_of)
+            return await _artifacts(connection, job_id)
 
     async def counts(self) -> dict[JobState, int]:
         """How many jobs are in each state, of all owners; every state is there."""
@@ -152,6 +156,19 @@ class Jobs:
         new = await settle(connection, wanted, now)
         await append(connection, state_events(old, new), now)
         return new
+
+
+async def _visible(connection: AsyncConnection, principal: Principal, job_id: str) -> JobRows:
+    _check_id(job_id)
+    rows = await read_job(connection, job_id, job_visible(principal))
+    if rows is None:
+        raise JobNotFound
+    return rows
+
+
+async def _artifacts(connection: AsyncConnection, job_id: str) -> Artifacts:
+    found = await connection.execute(ARTIFACTS, {"job_id": job_id})
+    return [artifact_of(row) for row in found.mappings()]
 
 
 def _check_id(job_id: str) -> None:

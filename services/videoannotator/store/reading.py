@@ -1,11 +1,12 @@
 """Reads whole jobs in a fixed number of queries, however many they are."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import RowMapping, Select, select
+from sqlalchemy import ColumnElement, RowMapping, Select, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from videoannotator.store import tables as t
@@ -29,12 +30,61 @@ async def records(
     return [of(row) for row in (await connection.execute(query)).mappings()]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queries:
+    """What whole jobs are read with."""
+
+    jobs: Select[Any]
+    runs: Select[Any]
+    attempts: Select[Any]
+    workers: Select[Any]
+
+
+def queries(which: Callable[[Any], ColumnElement[bool]]) -> Queries:
+    """For the jobs whose id fulfils `which`."""
+    return Queries(
+        jobs=select(t.jobs, t.videos)
+        .join_from(t.jobs, t.videos)
+        .where(which(t.jobs.c.id))
+        .order_by(t.jobs.c.created_at, t.jobs.c.id),
+        runs=select(t.runs).where(which(t.runs.c.job_id)).order_by(t.runs.c.position),
+        attempts=select(t.attempts, t.runs.c.job_id)
+        .join_from(t.attempts, t.runs)
+        .where(which(t.runs.c.job_id))
+        .order_by(t.runs.c.position, t.attempts.c.number),
+        workers=select(t.workers)
+        .where(which(t.workers.c.job_id))
+        .order_by(t.workers.c.created_at, t.workers.c.id),
+    )
+
+
+#: Made once: making a query takes longer than SQLite takes to answer it.
+ONE_JOB = queries(lambda column: column == bindparam("job_id"))
+
+
 async def read_jobs(connection: AsyncConnection, which: Which) -> dict[str, JobRows]:
     """The jobs whose ids are in `which`, by id, oldest first. Four queries."""
-    query = select(t.jobs, t.videos).join_from(t.jobs, t.videos).where(t.jobs.c.id.in_(which))
-    ordered = query.order_by(t.jobs.c.created_at, t.jobs.c.id)
-    jobs = await records(connection, ordered, lambda row: (job_of(row), video_of(row)))
-    runs, attempts, workers = await _parts(connection, which)
+    return await _read(connection, queries(lambda column: column.in_(which)), {})
+
+
+async def read_job(
+    connection: AsyncConnection, job_id: str, *also: ColumnElement[bool]
+) -> JobRows | None:
+    """One job, None when there is none that fulfils `also`. Four queries."""
+    of_one = replace(ONE_JOB, jobs=ONE_JOB.jobs.where(*also)) if also else ONE_JOB
+    return (await _read(connection, of_one, {"job_id": job_id})).get(job_id)
+
+
+async def _read(
+    connection: AsyncConnection, of: Queries, values: Mapping[str, Any]
+) -> dict[str, JobRows]:
+    found = (await connection.execute(of.jobs, values)).mappings()
+    jobs = [(job_of(row), video_of(row)) for row in found]
+    if not jobs:
+        return {}
+    runs = await _by_job(connection, of.runs, values, run_of)
+    attempts = await _by_job(connection, of.attempts, values, attempt_of)
+    workers = await _by_job(connection, of.workers, values, worker_of)
     return {
         job.id: JobRows(
             job=job,
@@ -47,30 +97,13 @@ async def read_jobs(connection: AsyncConnection, which: Which) -> dict[str, JobR
     }
 
 
-async def read_job(connection: AsyncConnection, job_id: str) -> JobRows | None:
-    """One job, None when there is none."""
-    return (await read_jobs(connection, [job_id])).get(job_id)
-
-
-async def _parts(connection: AsyncConnection, which: Which) -> list[defaultdict[str, list[Any]]]:
-    runs = select(t.runs).order_by(t.runs.c.position)
-    attempts = (
-        select(t.attempts, t.runs.c.job_id)
-        .join_from(t.attempts, t.runs)
-        .order_by(t.runs.c.position, t.attempts.c.number)
-    )
-    workers = select(t.workers).order_by(t.workers.c.created_at, t.workers.c.id)
-    return [
-        await _by_job(connection, runs.where(t.runs.c.job_id.in_(which)), run_of),
-        await _by_job(connection, attempts.where(t.runs.c.job_id.in_(which)), attempt_of),
-        await _by_job(connection, workers.where(t.workers.c.job_id.in_(which)), worker_of),
-    ]
-
-
 async def _by_job(
-    connection: AsyncConnection, query: Select[Any], of: Callable[[RowMapping], Any]
+    connection: AsyncConnection,
+    query: Select[Any],
+    values: Mapping[str, Any],
+    of: Callable[[RowMapping], Any],
 ) -> defaultdict[str, list[Any]]:
     grouped: defaultdict[str, list[Any]] = defaultdict(list)
-    for row in (await connection.execute(query)).mappings():
+    for row in (await connection.execute(query, values)).mappings():
         grouped[row["job_id"]].append(of(row))
     return grouped

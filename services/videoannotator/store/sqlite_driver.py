@@ -69,7 +69,7 @@ class Connection(aiosqlite.Connection):
 
     async def ask(self, work: Callable[[sqlite3.Connection], None]) -> None:
         """Does `work` in the thread of this connection."""
-        await self._execute(work, self._conn)
+        await self._execute(work, self._conn)  # type: ignore[no-untyped-call]
 
 
 def connection(*where: str, **how: Any) -> Connection:

@@ -136,8 +136,7 @@ async def get_job(
     job_id: JobId, use: Use, caller: Caller, base: Base, if_none_match: IfNoneMatch = None
 ) -> Response:
     """Shows a job with its runs and their files."""
-    rows = await use.jobs.get(caller, job_id)
-    artifacts = await use.jobs.artifacts(caller, job_id)
+    rows, artifacts = await use.jobs.show(caller, job_id)
     body = job_body(rows, _whole_second(), base=base, artifacts=artifacts)
     return tagged(if_none_match, body)
 
