@@ -1,5 +1,6 @@
 """The database: connections inside a transaction, for reading or for writing."""
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -12,12 +13,14 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from videoannotator.domain.errors import InvalidSetting
-from videoannotator.store.faults import translated
-from videoannotator.store.postgresql import postgresql_engines
+from videoannotator.domain.errors import DatabaseUnavailable, InvalidSetting
+from videoannotator.store.faults import BUSY, translated
+from videoannotator.store.postgresql import CONNECTIONS, QUEUE_SECONDS, postgresql_engines
 from videoannotator.store.sqlite import sqlite_engines
 
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
+#: Half of the connections at most wait for each other's locks; reads have the others.
+WRITERS = CONNECTIONS // 2
 BEGINNINGS = 3  # a server may go again while we come back to it
 
 
@@ -71,6 +74,7 @@ class Database:
         self._writes = writes
         self._reads = reads
         self._given_up: WeakSet[Any] = WeakSet() if given_up is None else given_up
+        self._writers = asyncio.Semaphore(WRITERS)
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -95,8 +99,21 @@ class Database:
         Raises: DatabaseUnavailable, StorageFull, SchemaMismatch, Conflict, InvalidRequest.
         """
         with translated():
-            async with AsyncExitStack() as stack:
+            async with self._turn(), AsyncExitStack() as stack:
                 yield await _begun(self._writes, stack)
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """Writers stand in line, first come, first served."""
+        try:
+            async with asyncio.timeout(QUEUE_SECONDS):
+                await self._writers.acquire()
+        except TimeoutError as error:
+            raise DatabaseUnavailable(BUSY) from error
+        try:
+            yield
+        finally:
+            self._writers.release()
 
     async def close(self) -> None:
         """Closes all connections, those that cancelled tasks left as well."""

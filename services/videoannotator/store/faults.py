@@ -23,7 +23,9 @@ MISSING = re.compile(r"no such (table|column)|has no column|42P01|42703")
 #: (57014), a deadlock (40P01), on a replica a conflict with recovery (40001), memory (53200).
 PASSING = re.compile(r"locked|55P03|57014|40P01|40001|53200")
 # A refused connection carries no code; these are the server's and the driver's English words.
-CROWDED = re.compile(r"too many (clients|connections)|connection slots are reserved|53300")
+CROWDED = re.compile(
+    r"too many (clients|connections)|connection slots are reserved|no more connections|53300"
+)
 LOGIN = re.compile(
     r"authentication failed|(role|database|user) \"[^\"]*\" does not exist|no such (user|database)"
     r"|no password supplied|no pg_hba\.conf entry|not permitted to log in|is not allowed"
@@ -34,6 +36,11 @@ LOGIN = re.compile(
 def refused_for_good(refusal: Exception) -> bool:
     """A connection that is refused for a reason that waiting does not mend."""
     return LOGIN.search(str(refusal)) is not None
+
+
+def no_connection_free(refusal: Exception) -> bool:
+    """A connection that is refused because others have them all."""
+    return CROWDED.search(str(refusal)) is not None
 
 
 def database_error(error: DBAPIError) -> VideoAnnotatorError:

@@ -1,5 +1,6 @@
 """A pool of connections that waits while a server restarts or has no connection free."""
 
+import asyncio
 import random
 from itertools import count
 from time import monotonic
@@ -8,17 +9,18 @@ from typing import Any, cast
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
 from sqlalchemy.pool.base import _ConnectionRecord
+from sqlalchemy.util import greenlet_spawn
 from sqlalchemy.util.queue import Empty
 
-from videoannotator.store.faults import refused_for_good
+from videoannotator.store.faults import no_connection_free, refused_for_good
 
 PATIENCE_SECONDS = 10.0  # a restart takes one to five
 FIRST_PAUSE_SECONDS = 0.05
 LONGEST_PAUSE_SECONDS = 1.0
-#: So many connections rest; those that a burst needed beyond are closed so long after it, because
-#: another process may wait for one.
+#: So many connections rest. What a burst needed beyond them is closed so long after it, because
+#: another process may wait for it.
 RESTING = 2
-BURST_SECONDS = 30.0
+BURST_SECONDS = 3.0
 
 
 def pause_seconds(tried: int, dice: float) -> float:
@@ -30,9 +32,9 @@ def pause_seconds(tried: int, dice: float) -> float:
 class PatientPool(AsyncAdaptedQueuePool):
     """Waits for a connection where others fail at the first refusal.
 
-    The wait is PATIENCE_SECONDS from the first refusal on: who comes later in a long outage is told
-    at once. A connection of ours that comes back meanwhile ends the wait: that the server has no
-    more for us is no fault as long as we have one.
+    While the server is away the wait is PATIENCE_SECONDS from the first refusal on: who comes later
+    in a long outage is told at once. That the server has no connection free is no fault: one stands
+    in line, for one of ours that comes back or for one that another process gives up.
     """
 
     def __init__(self, *arguments: Any, **how: Any) -> None:
@@ -42,6 +44,7 @@ class PatientPool(AsyncAdaptedQueuePool):
         self._refusal: type[Exception] = dialect.loaded_dbapi.OperationalError
         self._refused_at: float | None = None  # the first refusal since a connection was to be had
         self._short_at = monotonic()  # when last none rested for one that was needed
+        self._shedding: asyncio.Task[None] | None = None
 
     def _do_get(self) -> ConnectionPoolEntry:
         ends_at = monotonic() + self._timeout
@@ -62,13 +65,32 @@ class PatientPool(AsyncAdaptedQueuePool):
         raise NoConnectionFree("All connections are in use.")
 
     def _do_return_conn(self, record: ConnectionPoolEntry) -> None:
-        if self.checkedin() < RESTING or monotonic() < self._short_at + BURST_SECONDS:
-            super()._do_return_conn(record)
-            return
+        super()._do_return_conn(record)
+        if self.checkedin() > RESTING and self._shedding is None:
+            self._shedding = asyncio.ensure_future(self._shed())
+
+    def dispose(self) -> None:
+        """Closes what rests."""
+        if self._shedding is not None:
+            self._shedding.cancel()
+        super().dispose()
+
+    async def _shed(self) -> None:
+        """Closes surplus connections once the burst is over that needed them."""
         try:
-            record.close()
+            while (left := self._short_at + BURST_SECONDS - monotonic()) > 0:  # noqa: ASYNC110
+                await asyncio.sleep(left)
+            await greenlet_spawn(self._close_surplus)
         finally:
-            self._dec_overflow()
+            self._shedding = None
+
+    def _close_surplus(self) -> None:
+        while self.checkedin() > RESTING:
+            record = self._pool.get(False)
+            try:
+                record.close()
+            finally:
+                self._dec_overflow()
 
     def _connected(self, wait_seconds: float) -> ConnectionPoolEntry | None:
         """One that rests or comes back in time, else a new one; None when we may have no more."""
@@ -97,6 +119,8 @@ class PatientPool(AsyncAdaptedQueuePool):
         now = monotonic()
         if self._refused_at is None:
             self._refused_at = now
-        patient = now < min(self._refused_at + PATIENCE_SECONDS, ends_at)
-        if refused_for_good(refusal) or not patient:
+        outage_ends_at = self._refused_at + PATIENCE_SECONDS
+        if no_connection_free(refusal):
+            outage_ends_at = ends_at
+        if now >= min(outage_ends_at, ends_at) or refused_for_good(refusal):
             raise refusal

@@ -3,16 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, event
+from sqlalchemy import URL, Connection, event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from videoannotator.domain.errors import InvalidSetting
 from videoannotator.store.patience import PatientPool
 
-#: Connections of each of the two engines of a process. A transaction takes milliseconds, so eight
-#: carry more than one Python process asks for; and 2 apis with 2 schedulers, 16 connections each,
-#: fit into the 97 that a server gives by default.
-CONNECTIONS = 8
+#: Of one process. A transaction takes milliseconds, so this carries more than one Python process
+#: asks for; and two apis and two schedulers fit into the 97 that a server has by default.
+CONNECTIONS = 16
 QUEUE_SECONDS = 30.0  # how long a transaction stands in line for one of them
 
 #: For every new connection; what the address itself says comes first. A server that is gone
@@ -44,10 +43,14 @@ READING = {**LIMITS, "idle_in_transaction_session_timeout": "60s"}
 
 
 def postgresql_engines(url: URL) -> tuple[AsyncEngine, AsyncEngine]:
-    """For writes and for reads. Raises: InvalidSetting when the driver does not load."""
-    writes = _engine(url, begin_with("READ COMMITTED READ WRITE", WRITING))
-    reads = _engine(url, begin_with("REPEATABLE READ READ ONLY", READING))
-    return writes, reads
+    """For writes and for reads, on the same connections: a server may have few of them.
+
+    Raises: InvalidSetting when the driver does not load.
+    """
+    engine = _engine(url)
+    writes = begin_with("READ COMMITTED READ WRITE", WRITING)
+    reads = begin_with("REPEATABLE READ READ ONLY", READING)
+    return (engine.execution_options(begin=writes), engine.execution_options(begin=reads))
 
 
 def connecting(url: URL) -> dict[str, Any]:
@@ -63,15 +66,7 @@ def begin_with(mode: str, settings: Mapping[str, str]) -> str:
     return "; ".join((f"BEGIN ISOLATION LEVEL {mode}", *local))
 
 
-def begin_by(engine: Engine, statement: str) -> None:
-    """Lets every transaction of `engine` begin with `statement`."""
-
-    @event.listens_for(engine, "begin")
-    def on_begin(connection: Connection) -> None:
-        connection.exec_driver_sql(statement)
-
-
-def _engine(url: URL, begin: str) -> AsyncEngine:
+def _engine(url: URL) -> AsyncEngine:
     try:
         engine = create_async_engine(
             url,
@@ -88,5 +83,9 @@ def _engine(url: URL, begin: str) -> AsyncEngine:
             hint="Run: pip install 'videoannotator[postgresql]'.",
             field="database.url",
         ) from error
-    begin_by(engine.sync_engine, begin)
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def on_begin(connection: Connection) -> None:
+        connection.exec_driver_sql(connection.get_execution_options()["begin"])
+
     return engine
