@@ -33,7 +33,7 @@ def parse_url(url: str) -> URL:
     try:
         parsed = make_url(url)
         driver = DRIVERS[parsed.get_backend_name()]
-    except (ArgumentError, KeyError) as error:
+    except (ArgumentError, KeyError, ValueError) as error:
         raise InvalidSetting(
             "The database's address begins neither with sqlite: nor with postgresql:",
             hint="Use sqlite:///path/to/file.db or postgresql://user@host/name.",

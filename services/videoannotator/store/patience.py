@@ -100,9 +100,10 @@ class PatientPool(AsyncAdaptedQueuePool):
             if not self._inc_overflow():
                 return None
         try:
-            if record is None:
-                return self._create_connection()
-            record.get_connection()  # connects again when it was found dead
+            record = record or cast(_ConnectionRecord, self._create_connection())
+            # What was found dead meanwhile connects again, here, where a refusal is borne.
+            while record._is_hard_or_soft_invalidated():
+                record.get_connection()
         except BaseException:
             self._dec_overflow()
             raise
