@@ -1,4 +1,4 @@
-"""The databases that every store suite runs on."""
+"""The databases that every store suite runs on, and the faces that every use case is called by."""
 
 import shutil
 from collections.abc import AsyncIterator, Iterator
@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes import databases
+from tests.fakes import databases, faces
+from tests.fakes.api_site import ApiSite, open_site
+from tests.fakes.faces import Face, opened_face
 from tests.fakes.stored import Stored
 from videoannotator.store.engine import Database
 from videoannotator.store.schema import upgrade
@@ -51,3 +53,23 @@ async def other(database_url: str) -> AsyncIterator[Database]:
 async def stored(database: Database) -> Stored:
     """A database with a researcher in it, who has a video; and a leader."""
     return await Stored.begin(database)
+
+
+@pytest.fixture
+async def site(tmp_path: Path, migrated: Path) -> AsyncIterator[ApiSite]:
+    """A site on the database of this run."""
+    async with open_site(tmp_path / "site", migrated) as site:
+        yield site
+
+
+@pytest.fixture(params=faces.KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    """Which face."""
+    return str(request.param)
+
+
+@pytest.fixture
+async def face(kind: str, site: ApiSite) -> AsyncIterator[Face]:
+    """A face of the site, for its administrator."""
+    async with opened_face(kind, site) as face:
+        yield face

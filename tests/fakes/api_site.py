@@ -22,6 +22,7 @@ from videoannotator.blobs import keys
 from videoannotator.blobs.files import FileBlobs
 from videoannotator.domain.access import Principal, Role
 from videoannotator.domain.errors import Unavailable
+from videoannotator.domain.failures import Failure
 from videoannotator.domain.jobs import (
     Artifact,
     Attempt,
@@ -199,6 +200,11 @@ class ApiSite:
             await self.blobs.put(f"{folder}/result.json", _once(content))
         await self.change(job_id, lambda rows, now: _succeeded(rows, now, content))
 
+    async def fail(self, job_id: str, failure: Failure) -> None:
+        """Every run of a job has failed."""
+        await self.start(job_id)
+        await self.change(job_id, lambda rows, now: _failed(rows, now, failure))
+
 
 async def _once(content: bytes) -> AsyncIterator[bytes]:
     yield content
@@ -242,6 +248,18 @@ def _succeeded(rows: JobRows, now: datetime, content: bytes) -> Changes:
         workers=tuple(replace(each, state=WorkerState.GONE, gone_at=now) for each in rows.workers),
         artifacts=tuple(_artifact(run, content) for run in rows.runs),
         logs=tuple((run.id, "info", f"{run.pipeline} is done") for run in rows.runs),
+    )
+
+
+def _failed(rows: JobRows, now: datetime, failure: Failure) -> Changes:
+    ended = {"state": RunState.FAILED, "finished_at": now, "failure": failure}
+    return Changes(
+        runs=tuple(replace(run, **ended) for run in rows.runs),
+        attempts=tuple(
+            replace(each, over_at=now, outcome=AttemptOutcome.FAILED, failure=failure)
+            for each in rows.attempts
+        ),
+        workers=tuple(replace(each, state=WorkerState.GONE, gone_at=now) for each in rows.workers),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import grpc
 
 from videoannotator.domain.errors import Unauthenticated
+from videoannotator.rpc.decoding import lenient
 from videoannotator.rpc.status import abort
 
 METADATA_KEY = "authorization"
@@ -49,7 +50,7 @@ class TokenInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
             return await continuation(details)
         token = token_of(details)
         if token is not None and self._accepts(token):
-            return await continuation(details)
+            return lenient(await continuation(details))
         handler = await continuation(details)
         return _refusal(handler)
 

@@ -1,6 +1,6 @@
 """Domain errors as gRPC statuses, and back: one table."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -8,7 +8,13 @@ import grpc
 from pydantic import BaseModel, ValidationError
 
 from videoannotator.domain import errors
-from videoannotator.domain.errors import InvalidConfig, MediaError, Problem, VideoAnnotatorError
+from videoannotator.domain.errors import (
+    InvalidConfig,
+    LimitReached,
+    MediaError,
+    Problem,
+    VideoAnnotatorError,
+)
 
 CODES: dict[type[VideoAnnotatorError], grpc.StatusCode] = {
     errors.VideoAnnotatorError: grpc.StatusCode.INTERNAL,
@@ -111,15 +117,26 @@ class Document(BaseModel):
     field: str | None = None
     code: str = ""  #: of a Problem
     second: float | None = None  #: of a MediaError
+    retry_after_seconds: float | None = None  #: of a LimitReached
     problems: tuple["Document", ...] = ()  #: of an InvalidConfig
 
 
 def packed(error: VideoAnnotatorError) -> bytes:
     """The error as JSON, short enough for metadata."""
-    whole = _document(error).model_dump_json(exclude_defaults=True).encode()
-    if len(whole) <= MAX_TRAILER_BYTES:
-        return whole
-    return Document(error=type(error).__name__).model_dump_json(exclude_defaults=True).encode()
+    lengths = (each.model_dump_json(exclude_defaults=True).encode() for each in _shorter(error))
+    return next(each for each in lengths if len(each) <= MAX_TRAILER_BYTES)
+
+
+def _shorter(error: VideoAnnotatorError) -> Iterator["Document"]:
+    """The error whole, then with fewer problems, then without what the status says, then bare."""
+    whole = _document(error)
+    yield whole
+    count = len(whole.problems)
+    while count:
+        count //= 2
+        yield whole.model_copy(update={"problems": whole.problems[:count]})
+    yield whole.model_copy(update={"problems": (), "message": ""})
+    yield Document(error=whole.error)
 
 
 def _document(error: VideoAnnotatorError) -> Document:
@@ -131,6 +148,7 @@ def _document(error: VideoAnnotatorError) -> Document:
         field=error.field,
         code=error.code if isinstance(error, Problem) else "",
         second=error.second if isinstance(error, MediaError) else None,
+        retry_after_seconds=error.retry_after_seconds if isinstance(error, LimitReached) else None,
         problems=tuple(_document(problem) for problem in problems),
     )
 
@@ -165,6 +183,9 @@ def _error(document: Document, message: str) -> VideoAnnotatorError:
     if issubclass(kind, InvalidConfig):
         problems = tuple(_problem(each) for each in document.problems)
         return kind(message, hint=hint, field=document.field, problems=problems)
+    if issubclass(kind, LimitReached):
+        wait = document.retry_after_seconds
+        return kind(message, hint=hint, field=document.field, retry_after_seconds=wait)
     if issubclass(kind, Problem):
         return _problem(document)
     return kind(message, hint=hint, field=document.field)

@@ -16,20 +16,26 @@ def conditions(principal: Principal, which: JobFilter) -> list[ColumnElement[boo
     if which.status is not None:
         where.append(job.state == which.status)
     if which.owner_id is not None:
-        where.append(job.owner_id == which.owner_id)
+        where.append(job.owner_id == _storable(which.owner_id))
     if which.created_after is not None:
         where.append(job.created_at >= which.created_after)
     if which.created_before is not None:
         where.append(job.created_at < which.created_before)
     if which.pipeline is not None:
-        where.append(exists().where(t.runs.c.job_id == job.id, t.runs.c.pipeline == which.pipeline))
+        name = _storable(which.pipeline)
+        where.append(exists().where(t.runs.c.job_id == job.id, t.runs.c.pipeline == name))
     if which.search:
         where.append(_found_by(which.search))
     return where
 
 
+def _storable(words: str) -> str:
+    """The same words, where PostgreSQL takes them; with NUL in them they are nobody's name."""
+    return words.replace("\x00", "\ufffd")
+
+
 def _found_by(words: str) -> ColumnElement[bool]:
-    words = words.replace("\x00", "")  # PostgreSQL refuses it
+    words = _storable(words)
     # As JobRows.video_name.
     name = func.coalesce(func.nullif(t.jobs.c.video_name, ""), t.videos.c.display_name)
     return or_(

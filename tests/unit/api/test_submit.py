@@ -139,6 +139,9 @@ async def test_a_configuration_is_applied_and_what_nobody_knows_is_told(
             "face_analysis.threshold",
             "0 to 100",
         ),
+        ({"config": '{"a": NaN}'}, 400, "INVALID_REQUEST", "config", "not valid JSON"),
+        ({"config": '{"a": 1e999}'}, 400, "INVALID_REQUEST", "config", "too large"),
+        ({"config": '{"a": [-%s]}' % ("9" * 400)}, 400, "INVALID_REQUEST", "config", "too large"),
         ({"config": NESTED}, 400, "INVALID_REQUEST", "config", "too deep"),
         ({"config": '{"a": "\\ud800"}'}, 400, "INVALID_REQUEST", "config", "UTF-8"),
         (

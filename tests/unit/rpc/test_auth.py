@@ -115,3 +115,21 @@ async def test_health_answers_everybody(tmp_path: Path) -> None:
         answer = await stub.Check(health_pb2.HealthCheckRequest())
 
     assert answer.status == health_pb2.HealthCheckResponse.SERVING
+
+
+@pytest.mark.parametrize("rpc", ["KeepAlive", "Annotate"])
+@pytest.mark.parametrize("raw", [b"\x0a\x05a", b"\xff", b"\x0b" * 200, b"\x0a\x02\xff\xfe"])
+async def test_bytes_that_are_no_message_are_the_callers_fault(
+    tmp_path: Path, rpc: str, raw: bytes
+) -> None:
+    async with guarded(tmp_path) as (target, servicer), dial(target, "right") as channel:
+        call = channel.stream_stream(f"/{SERVICE}/{rpc}")(iter([raw]))
+
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            async for _ in call:
+                pass
+
+    known = rpc == "KeepAlive" and raw == b"\x0a\x02\xff\xfe"  # a field that it does not know
+    assert servicer.calls == known
+    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert "Traceback" not in (refused.value.details() or "")

@@ -3,6 +3,7 @@
 import inspect
 import json
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import grpc
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from videoannotator.domain import errors
 from videoannotator.domain.errors import (
     InvalidConfig,
+    LimitReached,
     MediaError,
     NotLeader,
     Problem,
@@ -19,14 +21,19 @@ from videoannotator.domain.errors import (
 )
 from videoannotator.rpc.status import (
     CODES,
+    MAX_MESSAGE_BYTES,
     MAX_TRAILER_BYTES,
     TRAILER,
     UNEXPLAINED,
     code_of,
     error_of,
     packed,
+    shortened,
     unpacked,
 )
+
+#: What gRPC sends as it is; everything else becomes %XX.
+PLAIN = "".join(map(chr, range(0x20, 0x7F))).replace("%", "")
 
 
 def tree(kind: type[VideoAnnotatorError] = VideoAnnotatorError) -> Iterator[type]:
@@ -122,6 +129,37 @@ def test_an_error_too_long_for_metadata_keeps_its_class_and_message() -> None:
     assert len(trailer) <= MAX_TRAILER_BYTES
     assert type(back) is InvalidConfig
     assert back.message == "Too much is wrong."
+
+
+def test_the_wait_of_a_limit_comes_through() -> None:
+    back = unpacked(packed(LimitReached("Later.", retry_after_seconds=12.5)), "")
+
+    assert isinstance(back, LimitReached)
+    assert back.retry_after_seconds == 12.5
+
+
+def test_as_many_problems_as_fit_come_through() -> None:
+    problems = tuple(Problem(f"Number {n} is wrong.", field=f"p.{n}") for n in range(300))
+
+    back = unpacked(packed(InvalidConfig("Much is wrong.", hint="Mend.", problems=problems)), "")
+
+    assert isinstance(back, InvalidConfig)
+    assert (back.message, back.hint) == ("Much is wrong.", "Mend.")
+    assert 30 < len(back.problems) < 300
+    assert [each.message for each in back.problems[:2]] == [
+        "Number 0 is wrong.",
+        "Number 1 is wrong.",
+    ]
+
+
+@given(st.text(max_size=4000))
+def test_a_message_is_cut_to_what_the_head_of_an_answer_holds(message: str) -> None:
+    cut = shortened(message)
+    sent = quote(cut.encode("utf-8", "surrogatepass"), safe=PLAIN)
+
+    assert message.startswith(cut)
+    assert len(sent) <= MAX_MESSAGE_BYTES
+    assert cut == message or len(sent) > MAX_MESSAGE_BYTES - 12  # one character takes no more
 
 
 @pytest.mark.parametrize(
