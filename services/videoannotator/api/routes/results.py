@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from videoannotator.api.answers import ATTACHMENT, BINARY, FILE, TAGGED, answers, sent
+from videoannotator.api.answers import ATTACHMENT, BYTES, FILE, TAGGED, answers, sent
 from videoannotator.api.bodies.files import ArtifactListBody, ResultsBody
 from videoannotator.api.routes.documented import ArtifactId, IfNoneMatch, JobId, PipelineName
 from videoannotator.api.routes.downloads import Conditions, send_archive, send_download
@@ -90,7 +90,7 @@ async def download_file(
     "/artifacts",
     response_class=Response,
     responses={
-        200: sent("The ZIP, made while it is sent.", "application/zip", BINARY, ATTACHMENT),
+        200: sent("The ZIP, made while it is sent.", "application/zip", BYTES, ATTACHMENT),
         **answers(JobNotFound, NothingFinished, *UNREADABLE),
     },
 )
