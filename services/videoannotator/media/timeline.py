@@ -11,7 +11,8 @@ from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from numpy.typing import NDArray
 
-from videoannotator.media.recording import Damages
+from videoannotator.domain.errors import MediaError
+from videoannotator.media.recording import UNREADABLE, Damages, reason
 from videoannotator.media.sampling import LONGEST_SHOWN_SECONDS, Stamped
 
 RATE = 16_000  # samples per second
@@ -38,9 +39,14 @@ class Timeline:
         self._laid = 0  # samples given so far
         self._skip = 0  # samples of the run that overlap what was given
         self._run: _Run | None = None
+        self._mixed = False  # some sound could be
+        self._unmixed = ""  # why some could not
 
     def pieces(self, sounds: Iterable[Sound]) -> Iterator[Samples]:
-        """The pieces, each at most some seconds long."""
+        """The pieces, each at most some seconds long.
+
+        Raises: MediaError when there was sound and none could be mixed to one channel.
+        """
         for sound in sounds:
             if self._run is None and self._laid == 0:
                 self.origin = min(Fraction(0), sound.start)
@@ -49,8 +55,24 @@ class Timeline:
                     continue
                 yield from self._end_run()
                 yield from self._begin_run(sound)
-            yield from self._lay(self._run.resample(sound.picture) if self._run else [])
+            yield from self._lay(self._mix(sound))
         yield from self._end_run()
+        if self._unmixed and not self._mixed:
+            raise MediaError(f"The sound cannot be mixed to one channel: {self._unmixed}.")
+
+    def _mix(self, sound: Sound) -> list[Samples]:
+        """What the run makes of it; nothing of a layout that cannot be mixed, as 45 channels."""
+        if self._run is None:
+            return []
+        try:
+            made = self._run.resample(sound.picture)
+        except UNREADABLE as error:
+            self._unmixed = f"{sound.picture.layout.name}, {reason(error)}"
+            self._damages.note(sound.start, f"sound cannot be mixed: {self._unmixed}")
+            self._run = None
+            return []
+        self._mixed = True
+        return made
 
     def _plausible(self, sound: Sound) -> bool:
         end = self.origin + Fraction(self._laid, RATE)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from videoannotator.domain.errors import MediaError
 from videoannotator.media.recording import Damages
 from videoannotator.media.sampling import Stamped
 from videoannotator.media.timeline import Sound, Timeline
@@ -114,3 +115,22 @@ def test_the_line_always_ends_where_the_last_sound_does(
 
     assert len(samples) / SECOND == pytest.approx(end, abs=0.002)
     assert damages == []
+
+
+def unmixable(start: float, seconds: float) -> Sound:
+    """Sound of more channels than anybody has ears for: a damaged header says so."""
+    frame = av.AudioFrame(format="flt", layout="255 channels", samples=round(seconds * SECOND))
+    frame.sample_rate = SECOND
+    return Stamped(frame, Fraction(start), Fraction(seconds))
+
+
+def test_sound_that_cannot_be_mixed_is_silence_and_noted() -> None:
+    _, samples, damages = laid(sound(0, 0.5, 0.25), unmixable(0.5, 1), sound(1.5, 0.5, 0.5))
+
+    assert levels(samples) == [(0.25, 0.5), (0.0, 1.0), (0.5, 0.5)]
+    assert [damage.second for damage in damages] == [0.5]
+
+
+def test_sound_of_which_nothing_can_be_mixed_is_refused() -> None:
+    with pytest.raises(MediaError, match="255 channels"):
+        laid(unmixable(0, 0.5), unmixable(0.5, 0.5))
