@@ -13,6 +13,8 @@ VIDEO ?=
 PIPELINES ?= scene_detection,voice_activity
 OUTPUT ?= results
 ARGS ?=
+SEED ?=
+ONLY ?=
 
 BIN := .venv/bin
 UV := .make/tools/bin/uv
@@ -63,6 +65,11 @@ test: $(DEV_READY) ## run every test; ARGS="tests/unit/store -k lease" runs some
 .PHONY: test-quick
 test-quick: $(DEV_READY) ## run the tests that start and kill no processes
 	@$(BIN)/python -m pytest -n logical --maxprocesses 8 -m "not slow" $(ARGS)
+
+.PHONY: fuzz
+fuzz: $(DEV_READY) ## 4,000 damaged videos, 2,000 damaged requests; SEED=7 the same again, ONLY=videos:17 one of them
+	@FUZZ_SEED="$(SEED)" FUZZ_ONLY="$(ONLY)" $(BIN)/python -m pytest -n 2 --maxschedchunk 1 \
+	  -o 'python_files=fuzz_*.py' tests/fuzz $(ARGS)
 
 .PHONY: check
 check: $(DEV_READY) ## format, lint, types, import contracts, contracts in protos, commands and reference in docs

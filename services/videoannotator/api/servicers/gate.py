@@ -47,6 +47,7 @@ class Gate(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
         asking = asyncio.ensure_future(
             self._callers.caller(given.get(METADATA_KEY, ""), public=self._services[service])
         )
+        asking.add_done_callback(_looked_at)  # also when the client is gone before the answer
         await asyncio.wait([asking])
         call = Call(
             rpc=f"{service.rpartition('.')[2]}/{rpc}",
@@ -73,6 +74,10 @@ def _texts(metadata: Any) -> dict[str, str]:
     """Metadata that is text, the first of each name."""
     pairs = [(key, value) for key, value in metadata or () if isinstance(value, str)]
     return dict(reversed(pairs))
+
+
+def _looked_at(asked: "asyncio.Future[Principal | None]") -> None:
+    asked.cancelled() or asked.exception()
 
 
 def _refusing(call: Call, asked: "asyncio.Future[Principal | None]") -> Any:
