@@ -132,6 +132,8 @@ class Drive:
         """Passes on what the worker tells; True after its last message."""
         async with aclosing(events) as told:  # type: ignore[type-var]
             async for event in told:
+                if isinstance(event, Accepted):
+                    log.info("worker.attached", worker_id=self.worker_id, epoch=self._lease.epoch)
                 message = self._message(event)
                 self._tell(message, ring=isinstance(message, Finished | Opened))
                 if isinstance(message, Finished):
