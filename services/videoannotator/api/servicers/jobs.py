@@ -46,8 +46,7 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
         self, request: job_pb2.GetJobRequest, call: Call
     ) -> job_pb2.GetJobResponse:
         """One job with its files."""
-        rows = await self._use.jobs.get(call.caller, request.job_id)
-        files = await self._use.jobs.artifacts(call.caller, request.job_id)
+        rows, files = await self._use.jobs.show(call.caller, request.job_id)
         return job_pb2.GetJobResponse(job=job_message(rows, files))
 
     async def ListJobs(  # noqa: N802
