@@ -7,7 +7,7 @@ from typing import Any
 import grpc
 from google.protobuf.message import DecodeError
 
-from videoannotator.domain.errors import InvalidRequest
+from videoannotator.domain.errors import InvalidRequest, TooLarge
 from videoannotator.rpc.status import abort
 
 
@@ -18,7 +18,7 @@ def lenient(handler: Any) -> Any:
     """
     if handler is None or handler.request_streaming:
         return handler
-    decode, encode = _decoder(handler.request_deserializer), handler.response_serializer
+    decode, encode = decoder(handler.request_deserializer), handler.response_serializer
     if handler.response_streaming:
         many = _to_many(handler.unary_stream)
         return grpc.unary_stream_rpc_method_handler(many, decode, encode)
@@ -26,10 +26,14 @@ def lenient(handler: Any) -> Any:
     return grpc.unary_unary_rpc_method_handler(one, decode, encode)
 
 
-def _decoder(decode: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
-    """Reads a message, or gives the error in its place."""
+def decoder(decode: Callable[[bytes], Any], max_bytes: int | None = None) -> Callable[[bytes], Any]:
+    """Reads a message, or gives the error in its place, also for one of more than `max_bytes`."""
 
     def decoded(raw: bytes) -> Any:
+        if max_bytes is not None and len(raw) > max_bytes:
+            return TooLarge(
+                f"The message is larger than {max_bytes} bytes.", hint="Send a smaller one."
+            )
         try:
             return decode(raw)
         except DecodeError:

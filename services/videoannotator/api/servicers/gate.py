@@ -10,14 +10,14 @@ from contextlib import aclosing
 from typing import Any
 
 import grpc
-from google.protobuf.message import DecodeError
 
 from videoannotator.api.auth import Callers
 from videoannotator.api.middleware import request_id_from
 from videoannotator.api.servicers.calls import REQUEST_ID, Call, answered, to_its_end
 from videoannotator.domain.access import Principal
-from videoannotator.domain.errors import InvalidRequest, TooLarge, VideoAnnotatorError
+from videoannotator.domain.errors import VideoAnnotatorError
 from videoannotator.rpc.auth import METADATA_KEY, Continuation
+from videoannotator.rpc.decoding import decoder
 
 Behaviour = Callable[[Any, Any], Awaitable[Any]]
 
@@ -57,10 +57,10 @@ class Gate(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
         return _refusing(call, asking) if asking.exception() else self._guarded(handler, call)
 
     def _guarded(self, handler: Any, call: Call) -> Any:
-        decode = _lenient(handler.request_deserializer, self._max_bytes)
+        decode = decoder(handler.request_deserializer, self._max_bytes)
         encode = handler.response_serializer
         if handler.stream_unary:
-            each = _lenient(handler.request_deserializer, None)
+            each = decoder(handler.request_deserializer)
             behaviour = _from_many(handler.stream_unary, call)
             return grpc.stream_unary_rpc_method_handler(behaviour, each, encode)
         if handler.unary_stream:
@@ -117,25 +117,6 @@ def _to_many(serve: Any, call: Call) -> Behaviour:
                 await context.write(message)
 
     return behaviour
-
-
-def _lenient(decode: Callable[[bytes], Any], max_bytes: int | None) -> Callable[[bytes], Any]:
-    """Reads a message, or gives the error in its place: the library would call it its own."""
-
-    def decoded(raw: bytes) -> Any:
-        if max_bytes is not None and len(raw) > max_bytes:
-            return TooLarge(
-                f"The message is larger than {max_bytes} bytes.", hint="Send a smaller one."
-            )
-        try:
-            return decode(raw)
-        except DecodeError:
-            return InvalidRequest(
-                "The message cannot be read.",
-                hint="Send it as the protos of videoannotator.v1 say; text is UTF-8.",
-            )
-
-    return decoded
 
 
 def _understood(request: Any) -> Any:
