@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from videoannotator.domain.annotations import Scene
-from videoannotator.formats.manifest import storage_errors
+from videoannotator.formats.json_stream import write_rows
 
 SCHEMA = "videoannotator.scenes/1"
 
@@ -65,16 +63,13 @@ class ShownScene:
 def write_scenes_json(
     path: Path, scenes: Iterable[ShownScene], *, video_id: str, info: Mapping[str, Any]
 ) -> None:
-    """Writes scenes one by one. Raises: StorageError.
+    """Writes scenes as they come. Raises: StorageError.
 
     The viewer knows the file by `scene_type` among its first 5,000 characters, so `info`, which
     may be long, comes last.
     """
-    with storage_errors(), path.open("wb") as stream:
-        stream.write(b'{"schema":' + orjson.dumps(SCHEMA) + b',\n"scenes":[')
-        for index, scene in enumerate(scenes):
-            stream.write((b",\n" if index else b"\n") + orjson.dumps(_row(scene, video_id)))
-        stream.write(b'\n],\n"info":' + orjson.dumps(dict(info)) + b"}\n")
+    rows = (_row(scene, video_id) for scene in scenes)
+    write_rows(path, {"schema": SCHEMA}, "scenes", rows, after={"info": dict(info)})
 
 
 def _row(shown: ShownScene, video_id: str) -> dict[str, Any]:

@@ -5,9 +5,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from videoannotator.domain.annotations import Segment
+from videoannotator.formats.json_stream import write_rows
 from videoannotator.formats.manifest import storage_errors
 
 SCHEMA = "videoannotator.segments/1"
@@ -42,13 +41,8 @@ JSON_SCHEMA: dict[str, Any] = {
 
 
 def write_segments_json(path: Path, segments: Iterable[Segment], info: Mapping[str, Any]) -> None:
-    """Writes segments one by one; `info` says what they are of. Raises: StorageError."""
-    with storage_errors(), path.open("wb") as stream:
-        stream.write(b'{"schema":' + orjson.dumps(SCHEMA))
-        stream.write(b',\n"info":' + orjson.dumps(dict(info)) + b',\n"segments":[')
-        for index, segment in enumerate(segments):
-            stream.write((b",\n" if index else b"\n") + orjson.dumps(_row(segment)))
-        stream.write(b"\n]}\n")
+    """Writes segments as they come; `info` says what they are of. Raises: StorageError."""
+    write_rows(path, {"schema": SCHEMA, "info": dict(info)}, "segments", map(_row, segments))
 
 
 def write_segments_csv(path: Path, segments: Iterable[Segment]) -> None:
