@@ -63,7 +63,7 @@ class Feed:
         self._watchers: set[Watcher] = set()
         self._reading: asyncio.Task[None] | None = None
         self._closed = asyncio.Event()
-        self._last_id = 0
+        self._last_id: int | None = None  # None: nobody has looked yet
         self._shown: dict[str, float] = {}
 
     @property
@@ -76,18 +76,21 @@ class Feed:
         """Wakes the watcher whenever there is something for it."""
         self._watchers.add(watcher)
         if self._reading is None or self._reading.done():
-            self._last_id = await self._events.last_id()
+            self._last_id = None
             self._reading = asyncio.create_task(self._read())
         try:
             yield watcher
         finally:
             self._watchers.discard(watcher)
 
+    async def until_closed(self) -> None:
+        """Returns when the process begins to end."""
+        await self._closed.wait()
+
     async def close(self) -> None:
         """Ends every stream."""
         self._closed.set()
-        for watcher in self._watchers:
-            watcher.woken.set()
+        self._wake_all()
         if self._reading is not None:
             await asyncio.wait([self._reading])
 
@@ -105,10 +108,17 @@ class Feed:
                 await asyncio.wait_for(self._closed.wait(), POLL_SECONDS)
 
     async def _read_events(self) -> None:
+        if self._last_id is None:
+            self._last_id = await self._events.last_id()
+            self._wake_all()  # they may have looked before
         while new := await self._events.after(self._last_id, limit=BATCH):
             for event in new:
                 self._wake(event)
             self._last_id = new[-1].id
+
+    def _wake_all(self) -> None:
+        for watcher in self._watchers:
+            watcher.woken.set()
 
     def _wake(self, event: Event) -> None:
         for watcher in self._watchers:

@@ -11,13 +11,16 @@ from videoannotator.api.feed import Feed, Watcher
 from videoannotator.api.operations.auditing import Hook, use_case
 from videoannotator.api.operations.jobs import named
 from videoannotator.domain.access import Principal
+from videoannotator.domain.errors import Unavailable
 from videoannotator.domain.events import Event, EventKind
 from videoannotator.domain.jobs import JOB_FINAL
 from videoannotator.store.events import FINAL_KINDS, Events, state_data
 from videoannotator.store.jobs import Jobs
 from videoannotator.store.rows import JobRows
+from videoannotator.telemetry import log
 
 HEARTBEAT_SECONDS = 15.0
+AGAIN_SECONDS = 1.0  # between two looks while the database does not answer
 BATCH = 200
 ENDING = frozenset(FINAL_KINDS.values())
 
@@ -97,17 +100,13 @@ class WatchOperations:
 
     async def _news(self, watcher: Watcher, last_id: int) -> AsyncIterator[Message]:
         """Events first: progress that is older than an ending is not told after it."""
-        caller = watcher.principal
         while True:
-            read = self.events.after(
-                last_id,
-                owner_id=None if caller.sees_all else caller.user_id,
-                group_ids=caller.group_ids,
-                job_id=watcher.job_id,
-                limit=BATCH,
-            )
             # A watcher goes away at any moment; a connection must not be left in mid-query then.
-            new = await asyncio.shield(read)
+            new = await asyncio.shield(self._after(watcher, last_id))
+            if new is None:
+                watcher.woken.set()
+                yield Message(data=_heartbeat())
+                return
             for event in new:
                 watcher.progress.pop(event.job_id, None)
                 yield _told(event)
@@ -117,6 +116,26 @@ class WatchOperations:
         progress, watcher.progress = watcher.progress, {}
         for data in progress.values():
             yield Message(kind=EventKind.UPDATE, data={**data, "timestamp": _now()})
+
+    async def _after(self, watcher: Watcher, last_id: int) -> list[Event] | None:
+        """What comes next; None, a moment later, while the database does not answer.
+
+        A stream that has begun has no other way to say so, and goes on when it answers again.
+        """
+        caller = watcher.principal
+        try:
+            return await self.events.after(
+                last_id,
+                owner_id=None if caller.sees_all else caller.user_id,
+                group_ids=caller.group_ids,
+                job_id=watcher.job_id,
+                limit=BATCH,
+            )
+        except Unavailable as error:
+            log.debug("watch_failed", reason=error.message)  # the feed warns, once for all
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.feed.until_closed(), AGAIN_SECONDS)
+        return None
 
     async def _woken(self, watcher: Watcher) -> bool:
         with suppress(TimeoutError):
