@@ -36,9 +36,22 @@ def url_for(root: Path) -> str:
     """
     if os.environ.get(KIND, "sqlite") == "sqlite":
         return ""
+    return _migrated(shared()).create(_name(root), MIGRATED)
+
+
+def copy(source: Path, target: Path) -> None:
+    """Makes the database of a site below `target` a copy of that below `source`.
+
+    Nobody may be connected to that one. A SQLite database is copied with the files beside it.
+    """
+    if url_for(source):
+        shared().create(_name(target), _name(source))
+
+
+def _name(root: Path) -> str:
     name = "site_" + hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:24]
     _roots[name] = root.resolve()
-    return _migrated(shared()).create(name, MIGRATED)
+    return name
 
 
 def forget(folder: Path) -> None:
@@ -75,7 +88,12 @@ def shared() -> Cluster:
 
 def need_postgresql() -> None:
     """Skips the test without PostgreSQL; where a change is judged, fails it."""
-    if binaries() is not None:
+    need(binaries() is not None)
+
+
+def need(installed: bool) -> None:
+    """Skips the test without a program of PostgreSQL's; where a change is judged, fails it."""
+    if installed:
         return
     if os.environ.get("CI", "").lower() in ("", "0", "false"):
         pytest.skip(MISSING)
