@@ -83,7 +83,6 @@ class SeparateSite:
 
     root: Path
     environ: Mapping[str, str]
-    key: str = ""
     programs: list[Program] = field(default_factory=list)
 
     @property
@@ -106,10 +105,15 @@ class SeparateSite:
         """Starts an api on free ports."""
         return self.start("videoannotator.cli", "api", "--json", *ANY_PORTS, *options, **environ)
 
+    @property
+    def key(self) -> str:
+        """The first key, which one of the apis has told."""
+        told: list[str] = [each.told.get("admin_key") or "" for each in self.programs]
+        return max(told)
+
     def client(self, api: Program) -> Client:
-        """A client with the first key, which one of the apis has told."""
-        keys = [each.told["admin_key"] for each in self.programs if each.told.get("admin_key")]
-        return Client(api.told["address"], token=keys[0])
+        """A client with the first key."""
+        return Client(api.told["address"], token=self.key)
 
     def close(self) -> list[psutil.Process]:
         """Ends everything; the workers that were left behind, which are dead now."""

@@ -10,7 +10,6 @@ from videoannotator.api.app import create_app
 from videoannotator.api.grpc_server import PublicServer
 from videoannotator.api.operations.assembly import Operations, assemble
 from videoannotator.api.serving import (
-    REQUEST_GRACE_SECONDS,
     HttpServer,
     address_of,
     for_people,
@@ -36,6 +35,7 @@ class Started:
 
     address: str  #: of REST, as http://localhost:18011
     grpc_address: str | None  #: as localhost:50051; None: no gRPC
+    probes_port: int | None  #: None: probes are on the port of REST alone
     admin_key: str | None  #: the first administrator's; None: there are users
 
 
@@ -58,18 +58,21 @@ class Api:
         self._settings = settings
         self._operations = operations
         self._access = access
-        self._http = HttpServer(create_app(settings, operations, access, blobs), listener)
+        app = create_app(settings, operations, access, blobs)
+        self._http = HttpServer(app, listener, settings.api.stop_grace_seconds)
         self._grpc: PublicServer | None = None
         if settings.api.grpc_port is not None:
             self._grpc = PublicServer(operations, access, settings, blobs)
         self._probes = Probes(self._ready)
         self._address = address_of(listener)
         self._grpc_address: str | None = None
+        self._probes_port: int | None = None
 
     async def start(self) -> None:
         """Returns when requests are taken. Raises: InvalidSetting."""
-        if self._settings.telemetry.port is not None:
-            await self._probes.start(self._settings.telemetry.host, self._settings.telemetry.port)
+        telemetry = self._settings.telemetry
+        if telemetry.port is not None:
+            self._probes_port = await self._probes.start(telemetry.host, telemetry.port)
         if self._grpc is not None:
             self._grpc_address = await self._start_grpc(self._grpc)
         await self._http.start()
@@ -84,7 +87,12 @@ class Api:
     async def started(self) -> Started:
         """Where it is; makes the first administrator where there is no user yet."""
         first = await self._access.bootstrap_admin() if self._settings.auth.required else None
-        return Started(address=self._address, grpc_address=self._grpc_address, admin_key=first)
+        return Started(
+            address=self._address,
+            grpc_address=self._grpc_address,
+            probes_port=self._probes_port,
+            admin_key=first,
+        )
 
     @property
     def alive(self) -> bool:
@@ -100,7 +108,7 @@ class Api:
         async with asyncio.TaskGroup() as ending:
             ending.create_task(self._http.stop())
             if self._grpc is not None:
-                ending.create_task(self._grpc.stop(REQUEST_GRACE_SECONDS))
+                ending.create_task(self._grpc.stop(self._settings.api.stop_grace_seconds))
         await self._probes.stop()
 
 

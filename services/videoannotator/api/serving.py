@@ -1,6 +1,7 @@
 """REST over HTTP: uvicorn on a socket that is bound before anything else is opened."""
 
 import asyncio
+import math
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,8 +12,6 @@ from fastapi import FastAPI
 from videoannotator.domain.errors import InvalidSetting
 from videoannotator.settings import variable
 
-#: Seconds that requests under way get at the end. Event streams would go on for ever.
-REQUEST_GRACE_SECONDS = 5
 START_LOOK_SECONDS = 0.01
 
 
@@ -28,8 +27,11 @@ class _Server(uvicorn.Server):
 class HttpServer:
     """Serves one application until it is told to stop."""
 
-    def __init__(self, app: FastAPI, listener: socket.socket) -> None:
-        """`listener` is bound and listens; it is the caller's to close."""
+    def __init__(self, app: FastAPI, listener: socket.socket, grace_seconds: float) -> None:
+        """`listener` is bound and listens; it is the caller's to close.
+
+        Requests under way get `grace_seconds` at the end.
+        """
         self._listener = listener
         self._server = _Server(
             uvicorn.Config(
@@ -39,7 +41,7 @@ class HttpServer:
                 access_log=False,
                 proxy_headers=False,
                 server_header=False,
-                timeout_graceful_shutdown=REQUEST_GRACE_SECONDS,
+                timeout_graceful_shutdown=math.ceil(grace_seconds),
             )
         )
         self._serving: asyncio.Task[None] | None = None

@@ -137,6 +137,11 @@ class ApiSettings(Group):
         description="Runs that one owner may have waiting; 0: no limit. Keeps a loop in a script "
         "from filling the queue.",
     )
+    stop_grace_seconds: Seconds = Field(
+        default=5.0,
+        description="Time that requests under way get to finish when the server is stopped. An "
+        "upload that is cut off must begin again.",
+    )
     max_bytes_per_owner: ByteSize = Field(
         default=ByteSize(0),
         ge=0,

@@ -187,7 +187,7 @@ def test_a_sqlite_database_is_made_when_it_is_missing(tmp_path: Path) -> None:
 def test_the_first_key_is_announced_clearly_and_for_programs_too(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    first = Started(address="http://h:1", grpc_address="h:2", admin_key="va_x")
+    first = Started(address="http://h:1", grpc_address="h:2", probes_port=None, admin_key="va_x")
     for announce in (serving.announce_server, serving.announce_api):
         announce(first)
         announce(replace(first, grpc_address=None, admin_key=None))
@@ -198,7 +198,12 @@ def test_the_first_key_is_announced_clearly_and_for_programs_too(
     assert plain.count("http://h:1") == 4
     assert plain.count("h:2") == 2
     told = json.loads(capsys.readouterr().out)
-    assert told == {"address": "http://h:1", "grpc_address": "h:2", "admin_key": "va_x"}
+    assert told == {
+        "address": "http://h:1",
+        "grpc_address": "h:2",
+        "probes_port": None,
+        "admin_key": "va_x",
+    }
 
 
 def test_a_job_body_of_the_fake_is_whole() -> None:

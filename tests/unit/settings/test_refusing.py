@@ -41,6 +41,7 @@ REFUSED = {
     "API__MAX_BYTES_PER_OWNER": (("-1", "x", "2PiB"), "a size from 0 (no limit) to 1PiB"),
     "API__UPLOADS_PER_MINUTE": (("-1", "1.5", "99999999999999999999"), COUNT),
     "API__MAX_QUEUED_RUNS_PER_OWNER": (("-1", "99999999999999999999"), COUNT),
+    "API__STOP_GRACE_SECONDS": (("0", "-1", "soon"), SECONDS),
     "AUTH__REQUIRED": (("maybe", "2"), "true or false"),
     "SCHEDULER__LISTEN": (
         ("50052", "host", "unix:/x", "host:65536", "a b:1", "::1:50052", "http://host:1"),
