@@ -39,7 +39,7 @@ endif
 
 .PHONY: help
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: $(DEV_READY) ## install everything for working on the code into .venv
@@ -59,17 +59,30 @@ serve: $(RUN_READY) ## start api and scheduler on http://localhost:18011
 	@exec $(BIN)/videoannotator serve
 
 .PHONY: test
-test: $(DEV_READY) ## run every test; ARGS="tests/unit/store -k lease" runs some
+test: $(DEV_READY) postgresql ## run every test; ARGS="tests/unit/store -k lease" runs some
 	@$(BIN)/python -m pytest -n logical --maxprocesses 8 --maxschedchunk 1 $(ARGS)
 
+.PHONY: test-postgresql
+test-postgresql: $(DEV_READY) postgresql ## run the tests that have a site once more, with its database on PostgreSQL
+	@$(BIN)/python -m pytest -n logical --maxprocesses 8 --maxschedchunk 1 --database postgresql $(ARGS)
+
+.PHONY: postgresql
+postgresql:
+	@tests/postgresql.sh
+
 .PHONY: test-quick
-test-quick: $(DEV_READY) ## run the tests that start and kill no processes
+test-quick: $(DEV_READY) postgresql ## run the tests that start and kill no processes
 	@$(BIN)/python -m pytest -n logical --maxprocesses 8 -m "not slow" $(ARGS)
 
 .PHONY: fuzz
 fuzz: $(DEV_READY) ## 4,000 damaged videos, 2,000 damaged requests; SEED=7 the same again, ONLY=videos:17 one of them
 	@FUZZ_SEED="$(SEED)" FUZZ_ONLY="$(ONLY)" $(BIN)/python -m pytest -n 2 --maxschedchunk 1 \
 	  -o 'python_files=fuzz_*.py' tests/fuzz $(ARGS)
+
+.PHONY: test-openapi
+test-openapi: export OPENAPI_EXAMPLES ?= 10
+test-openapi: $(DEV_READY) ## thousands of requests made up from the OpenAPI document; OPENAPI_SEED=… repeats a run
+	@$(BIN)/python -m pytest -s tests/whole/test_openapi.py
 
 .PHONY: check
 check: $(DEV_READY) ## format, lint, types, import contracts, contracts in protos, commands and reference in docs

@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from pydantic import Field
 
 from tests.fakes.databases import url_for
+from tests.fakes.documented import DocumentedTransport
 from videoannotator.api.app import create_app
 from videoannotator.api.operations.assembly import Operations, assemble
 from videoannotator.blobs import keys
@@ -283,9 +284,9 @@ def _artifact(run: Run, content: bytes) -> Artifact:
 
 
 def client_of(app: FastAPI, secret: str | None) -> httpx.AsyncClient:
-    """A client in the same process; its errors are answers, as over a network."""
+    """A client in the same process; its errors are answers, as over a network, and documented."""
     headers = {"Authorization": f"Bearer {secret}"} if secret else {}
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    transport = DocumentedTransport(app, raise_app_exceptions=False)
     return httpx.AsyncClient(transport=transport, base_url="http://site", headers=headers)
 
 
