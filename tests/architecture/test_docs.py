@@ -21,6 +21,8 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)")
 SHELL_WORDS = frozenset({"cd", "export", "git", "ls"})
 # Its requests are sent to a real server by test_documented_requests.py.
 REQUESTS = "docs/guides/use-the-rest-interface.md"
+# Its calls are made to a real server by test_documented_calls.py.
+CALLS = "docs/guides/use-the-grpc-interface.md"
 
 
 def commands(text: str) -> Iterator[str]:
@@ -91,8 +93,10 @@ def check(page: str, command: str) -> None:
             check_videoannotator(words)
         case ["curl", *_]:
             assert page == REQUESTS, f"requests belong into {REQUESTS}, where a test sends them"
+        case ["grpcurl", *_]:
+            assert page == CALLS, f"calls belong into {CALLS}, where a test makes them"
         case _:
-            assert words[0] in SHELL_WORDS, "only make, videoannotator and curl"
+            assert words[0] in SHELL_WORDS, "only make, videoannotator, curl and grpcurl"
 
 
 @pytest.mark.parametrize(("page", "command"), all_commands())
@@ -109,6 +113,7 @@ def test_a_command_in_the_documentation_exists(page: str, command: str) -> None:
         "videoannotator job sumbit clip.mp4",
         "videoannotator job list --colour",
         "curl http://localhost:18011/",
+        "grpcurl localhost:50051 list",
         "python -m videoannotator",
     ],
 )
