@@ -1,10 +1,9 @@
 """`python -m bench [part …]`: measures, prints a table, writes bench.json."""
 
+import importlib
 import json
-import os
-import platform
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,52 +11,95 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import Figure, imports, sampling, submitting
+from bench import Figure
+from bench.machine import machine, revision
 from videoannotator import __version__
 
-PARTS: Mapping[str, Callable[[], list[Figure]]] = {
-    "imports": imports.measure,
-    "sampling": sampling.measure,
-    "submitting": submitting.measure,
-}
+#: Each is a module here with a function `measure`.
+PARTS = (
+    "sampling",
+    "json_writing",
+    "imports",
+    "requests",
+    "uploads",
+    "events",
+    "listing",
+    "submitting",
+    "cancelling",
+    "restarting",
+)
 REPORT = Path("bench.json")
+MARKS: Mapping[bool | None, str] = {True: "met", False: "MISSED", None: ""}
 
 
 def table(figures: Mapping[str, Sequence[Figure]]) -> Table:
     """The figures for a reader."""
-    shown = Table("part", "what", "figure", "beside", "other", box=None)
+    shown = Table("part", "what", "median", "min … max", "target", "", "beside", "that", box=None)
     for part, rows in figures.items():
         for row in rows:
-            other = "" if row.other is None else f"{row.other:.2f} {row.unit}"
-            shown.add_row(part, row.what, f"{row.value:.2f} {row.unit}", row.beside, other)
+            shown.add_row(
+                part,
+                row.what,
+                f"{row.value:,.2f} {row.unit}",
+                f"{min(row.runs):,.2f} … {max(row.runs):,.2f}",
+                _target(row),
+                MARKS[row.met],
+                row.beside,
+                "" if row.other is None else f"{row.other:,.2f} {row.unit}",
+            )
     return shown
 
 
-def report(figures: Mapping[str, Sequence[Figure]]) -> str:
+def _target(row: Figure) -> str:
+    if row.target is None:
+        return ""
+    return f"{'≥' if row.more_is_better else '≤'} {row.target:,g} {row.unit}"
+
+
+def report(figures: Mapping[str, Sequence[Figure]], taken_on: Mapping[str, object]) -> str:
     """The figures for a program, with the machine they were taken on."""
     document = {
-        "schema": "videoannotator.bench/1",
+        "schema": "videoannotator.bench/2",
         "version": __version__,
+        "revision": revision(),
         "taken_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": {"system": platform.platform(), "processors": os.cpu_count()},
+        "machine": taken_on,
         "figures": [
-            {"part": part, **asdict(row)} for part, rows in figures.items() for row in rows
+            {
+                "part": part,
+                **asdict(row),
+                "median": row.value,
+                "min": min(row.runs),
+                "max": max(row.runs),
+                "met": row.met,
+            }
+            for part, rows in figures.items()
+            for row in rows
         ],
     }
     return json.dumps(document, indent=2) + "\n"
 
 
+def measured(part: str) -> list[Figure]:
+    """The figures of one part. It is imported only now: others may need what is not installed."""
+    print(f"measuring {part}", file=sys.stderr)
+    figures: list[Figure] = importlib.import_module(f"bench.{part}").measure()
+    return figures
+
+
 def main(names: Sequence[str]) -> int:
     """Measures the parts named, or all."""
-    unknown = [name for name in names if name not in PARTS]
+    chosen = [part for name in names for part in name.split(",") if part]
+    unknown = [part for part in chosen if part not in PARTS]
     if unknown:
         print(f"No such part: {unknown[0]}. There are: {', '.join(PARTS)}.", file=sys.stderr)
         return 2
-    figures = {name: PARTS[name]() for name in names or PARTS}
+    taken_on = machine()
+    figures = {part: measured(part) for part in chosen or PARTS}
     console = Console()
-    console.width = max(console.width, 130)
+    console.width = max(console.width, 160)
     console.print(table(figures))
-    REPORT.write_text(report(figures), encoding="utf-8")
+    REPORT.write_text(report(figures, taken_on), encoding="utf-8")
     return 0
 
 

@@ -5,8 +5,9 @@ import subprocess
 import sys
 
 from bench import Figure
+from bench.services import databases, place, service
 
-SERVICES = {"api": "videoannotator.api.app", "scheduler": "videoannotator.scheduler.service"}
+SERVICES = {"api": "videoannotator.api.process", "scheduler": "videoannotator.scheduler.process"}
 TRIES = 5
 PROGRAM = """
 import importlib, json, sys, time
@@ -18,35 +19,53 @@ print(json.dumps([seconds, psutil.Process().memory_info().rss / 1e6]))
 """
 
 
-def fresh(module: str) -> tuple[float, float]:
-    """Seconds to import `module` ("" for nothing) and megabytes resident after it, at best."""
+Runs = tuple[float, ...]
+
+
+def fresh(module: str) -> tuple[Runs, Runs]:
+    """Seconds to import `module` ("" for nothing) and megabytes resident after it, of each try."""
     runs = [
         json.loads(subprocess.check_output([sys.executable, "-c", PROGRAM, module]))
         for _ in range(TRIES)
     ]
-    return min(run[0] for run in runs), min(run[1] for run in runs)
+    return tuple(run[0] for run in runs), tuple(run[1] for run in runs)
 
 
 def measure() -> list[Figure]:
-    """Import time and resident memory of each service beside the bare interpreter."""
+    """Import time and resident memory of each service, started too, beside the bare interpreter."""
     bare_seconds, bare_megabytes = fresh("")
     figures = []
     for name, module in SERVICES.items():
         seconds, megabytes = fresh(module)
         figures += [
-            Figure(
-                what=f"{name} import",
-                value=seconds,
-                unit="s",
-                beside="bare python",
-                other=bare_seconds,
-            ),
-            Figure(
-                what=f"{name} resident",
-                value=megabytes,
-                unit="MB",
-                beside="bare python",
-                other=bare_megabytes,
-            ),
+            figure(f"{name} import", seconds, "s", bare_seconds, 1.0),
+            figure(f"{name} resident after the import", megabytes, "MB", bare_megabytes, 120),
+        ]
+    for kind in databases():
+        figures += [
+            figure(f"{name} resident, started, {kind}", memory, "MB", bare_megabytes, 120)
+            for name, memory in started(kind).items()
         ]
     return figures
+
+
+def started(kind: str) -> dict[str, Runs]:
+    """Megabytes of each service when it has started."""
+    with place(kind) as here, service("scheduler", here) as scheduler, service("api", here) as api:
+        return {
+            "api": (api.resident_megabytes,),
+            "scheduler": (scheduler.resident_megabytes,),
+        }
+
+
+def figure(what: str, runs: Runs, unit: str, bare: Runs, target: float) -> Figure:
+    """Beside the bare interpreter."""
+    return Figure(
+        what=what,
+        runs=runs,
+        unit=unit,
+        target=target,
+        more_is_better=False,
+        beside="bare python",
+        others=bare,
+    )

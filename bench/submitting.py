@@ -1,6 +1,5 @@
 """From a submit to the first progress, through the real services of one machine."""
 
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -9,6 +8,7 @@ from pathlib import Path
 
 from bench import CACHE, Figure
 from videoannotator.cli.private import private_server
+from videoannotator.cli.private_folder import private_folder
 from videoannotator.client import Client
 from videoannotator.media.sample import make_sample
 from videoannotator.pipelines.catalogue import Catalogue
@@ -43,14 +43,14 @@ def first_progress_seconds(client: Client, video: Path, pipeline: str) -> float:
     raise SystemExit(f"{pipeline} did not end within {LONGEST_SECONDS:.0f} s")
 
 
-def import_seconds(modules: tuple[str, ...]) -> float:
-    """What a bare interpreter takes to start and to import the engine, at best."""
+def import_seconds(modules: tuple[str, ...]) -> tuple[float, ...]:
+    """What a bare interpreter takes to start and to import the engine, of each try."""
     took = []
     for _ in range(TRIES):
         started = time.perf_counter()
         subprocess.run([sys.executable, "-c", f"import {', '.join(modules)}"], check=True)
         took.append(time.perf_counter() - started)
-    return min(took)
+    return tuple(took)
 
 
 def measure() -> list[Figure]:
@@ -58,19 +58,22 @@ def measure() -> list[Figure]:
     video, catalogue, figures = sample(), Catalogue.load(), []
     with (
         tempfile.TemporaryDirectory() as folder,
-        private_server(Path(folder), STOP_GRACE_SECONDS) as server,
+        private_folder(Path(folder)) as private,
+        private_server(private, STOP_GRACE_SECONDS) as server,
         Client(server.address, server.token) as client,
     ):
         for pipeline in PIPELINES:
-            took = [first_progress_seconds(client, video, pipeline) for _ in range(TRIES)]
+            took = tuple(first_progress_seconds(client, video, pipeline) for _ in range(TRIES))
             modules = catalogue.get(pipeline).requires
             figures.append(
                 Figure(
                     what=f"{pipeline}, submit to first progress",
-                    value=statistics.median(took),
+                    runs=took,
                     unit="s",
+                    target=2.5,
+                    more_is_better=False,
                     beside=f"import {', '.join(modules)}",
-                    other=import_seconds(modules),
+                    others=import_seconds(modules),
                 )
             )
     return figures
