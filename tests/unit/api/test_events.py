@@ -79,39 +79,6 @@ async def submit(site: ApiSite, client: httpx.AsyncClient | None = None) -> str:
     return str(answer.json()["id"])
 
 
-async def test_a_job_is_told_from_its_state_to_its_end(site: ApiSite, port: int) -> None:
-    job_id = await submit(site)
-    async with watching(site, port, f"/jobs/{job_id}/events") as stream:
-        connected, state = await stream.next(), await stream.next()
-        await site.finish(job_id)
-        rest = await stream.until("job.complete")
-        ended = await stream.ended()
-
-    assert connected["data"]["type"] == "connected"
-    assert (state["event"], state["data"]["status"]) == ("job.update", "pending")
-    assert state["id"] is not None
-    ids = [int(each["id"]) for each in rest if each["id"]]
-    assert ids == sorted(ids)
-    assert len(ids) == len(set(ids))
-    assert {"job.update", "job.log"} <= {each["event"] for each in rest}
-    last = rest[-1]["data"]
-    assert (last["job_id"], last["status"]) == (job_id, "completed")
-    assert last["completion_time"].endswith("Z")
-    assert ended
-
-
-async def test_a_watcher_resumes_where_it_was(site: ApiSite, port: int) -> None:
-    job_id = await submit(site)
-    path = f"/jobs/{job_id}/events"
-    await site.finish(job_id)
-    async with watching(site, port, path, **{"Last-Event-ID": "0"}) as stream:
-        every = [each for each in await stream.until("job.complete") if each["id"]]
-    async with watching(site, port, path, **{"Last-Event-ID": every[1]["id"]}) as stream:
-        rest = [each for each in await stream.until("job.complete") if each["id"]]
-
-    assert rest == every[2:]
-
-
 async def test_after_the_end_there_is_nothing_to_ask_for(site: ApiSite, port: int) -> None:
     job_id = await submit(site)
     await site.finish(job_id)
