@@ -26,13 +26,18 @@ OLD_NAMES = (
 )
 
 
+#: Who needs one of these works on the database of the run.
+ON_A_DATABASE = {"database", "empty_database", "nursery", "separate", "site"}
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Which database the sites of the tests use."""
     parser.addoption(
         "--database",
         choices=databases.KINDS,
         default="sqlite",
-        help="database of the sites in tests (default: %(default)s); contracts run on both",
+        help="database of the sites in tests (default: %(default)s); postgresql runs only tests "
+        "that have a site, and no contracts of the store, which run on both anyway",
     )
 
 
@@ -41,6 +46,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in list(os.environ):
         if name.startswith("VIDEOANNOTATOR_") or name in OLD_NAMES:
             del os.environ[name]
+    config.addinivalue_line("markers", "sqlite(reason): about files of SQLite")
     if not hasattr(config, "workerinput"):  # xdist's workers share what their controller made
         alive = databases.begin(config.getoption("--database"))
         config.add_cleanup(lambda: databases.end(alive))
@@ -55,6 +61,23 @@ def pytest_runtest_teardown(item: pytest.Item) -> None:
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Puts the slow tests first, so that the quick ones fill the gaps beside them."""
+    if config.getoption("--database") == "postgresql":
+        left_out = [item for item in items if not _differs_on_postgresql(item)]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in set(left_out)]
+        for item in items:
+            _skip_sqlite(item)
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+def _differs_on_postgresql(item: pytest.Item) -> bool:
+    names = set(getattr(item, "fixturenames", ()))
+    return bool(names & ON_A_DATABASE) and "database_url" not in names
+
+
+def _skip_sqlite(item: pytest.Item) -> None:
+    marker = item.get_closest_marker("sqlite")
+    if marker is not None:
+        item.add_marker(pytest.mark.skip(reason=marker.args[0]))

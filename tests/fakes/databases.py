@@ -61,6 +61,16 @@ def forget(folder: Path) -> None:
         shared().drop(name)
 
 
+def ruin(root: Path) -> None:
+    """Leaves the site below `root` without a database. Nobody of this process may be connected."""
+    if url_for(root):
+        forget(root)
+        return
+    (root / "videoannotator.db").write_bytes(b"not a database, not at all" * 100)
+    for name in ("-wal", "-shm"):
+        (root / f"videoannotator.db{name}").unlink(missing_ok=True)
+
+
 @contextmanager
 def new_url() -> Iterator[str]:
     """The address of a PostgreSQL database with all tables, for a while."""

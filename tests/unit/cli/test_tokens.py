@@ -9,6 +9,8 @@ import pytest
 
 from tests.unit.cli.conftest import Command
 
+pytestmark = pytest.mark.sqlite("it looks into the file of one machine")
+
 
 @pytest.fixture
 def database(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: Command) -> Path:

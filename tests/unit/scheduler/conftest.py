@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.bench import Bench, a_bench
+from tests.fakes.databases import url_for
 from tests.fakes.stored import Stored
 from videoannotator.store.engine import Database
 from videoannotator.store.schema import upgrade
@@ -24,7 +25,7 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def database(tmp_path: Path, migrated: Path) -> AsyncIterator[Database]:
     """An empty database with all tables."""
     shutil.copy(migrated, tmp_path / "videoannotator.db")
-    opened = Database.open(f"sqlite:///{tmp_path}/videoannotator.db")
+    opened = Database.open(url_for(tmp_path) or f"sqlite:///{tmp_path}/videoannotator.db")
     yield opened
     await opened.close()
 

@@ -24,7 +24,8 @@ from videoannotator.store.leader import Leader
 from videoannotator.store.rows import JobRows
 
 MOST_TICKS = 400
-NO_EVENTS = "CREATE TRIGGER no_events BEFORE INSERT ON events BEGIN SELECT RAISE(ABORT, 'no'); END"
+NO_EVENTS = "ALTER TABLE events RENAME TO no_events"
+EVENTS_AGAIN = "ALTER TABLE no_events RENAME TO events"
 
 
 @pytest.fixture
@@ -161,7 +162,7 @@ async def test_what_could_not_be_written_is_written_at_the_next_look(
     with pytest.raises(VideoAnnotatorError):
         await loop.tick()
     async with bench.stored.database.writing() as connection:
-        await connection.execute(text("DROP TRIGGER no_events"))
+        await connection.execute(text(EVENTS_AGAIN))
 
     rows = await until(
         bench, loop, rows.job.id, lambda rows: rows.runs[0].progress.position_seconds == 2

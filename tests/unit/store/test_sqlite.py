@@ -29,6 +29,8 @@ from videoannotator.store.engine import Database
 from videoannotator.store.schema import check, current, upgrade
 from videoannotator.store.sqlite import open_sqlite
 
+pytestmark = pytest.mark.sqlite("it is about SQLite's file")
+
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
