@@ -133,6 +133,20 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert dead == []
 
 
+def test_every_page_is_found_from_the_index() -> None:
+    found, new = set(), {ROOT / "docs" / "README.md"}
+    while new:
+        page = new.pop()
+        found.add(page)
+        targets = LINK.findall(page.read_text(encoding="utf-8"))
+        linked = {(page.parent / target).resolve() for target in targets if ":" not in target}
+        new |= {each for each in linked if each in PAGES} - found
+
+    lost = [str(page.relative_to(ROOT)) for page in PAGES if page not in found]
+
+    assert [page for page in lost if page.startswith("docs/")] == []
+
+
 def test_make_help_explains_every_target() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
 
