@@ -1,4 +1,4 @@
-"""Schedulers that a test can kill at any moment: child processes that cost milliseconds to start.
+"""Schedulers and apis that a test can kill at any moment: children that start in milliseconds.
 
 `python -m tests.fakes.mortal` imports everything once and forks a child for each line that it reads
 (nothing has used gRPC by then). `Nursery` is the test's end of it. When that end closes, the
@@ -22,6 +22,9 @@ from typing import IO, Any
 
 from tests.fakes.site import plugins_on_path, quick_settings
 from tests.fakes.steps import Steps, record_epochs, wrap
+from tests.fakes.upload_steps import wrap_uploads
+from videoannotator.api.process import serving
+from videoannotator.api.serving import listening
 from videoannotator.blobs.files import FileBlobs
 from videoannotator.domain.errors import JobAlreadyEnded, JobNotFound
 from videoannotator.pipelines.catalogue import Catalogue
@@ -50,12 +53,38 @@ class Life:
     epochs: str = ""  #: file for the epoch of each transaction
     freeze_at: int = 0  #: number of the transaction before which it stops (SIGSTOP); 0: none
     for_ever: bool = False  #: else it goes when nothing is left to do
+    api_port: int = 0  #: it is an api on this port; 0: a scheduler
 
 
 # --- the child
 
 
 async def live(life: Life) -> None:
+    """Lives."""
+    await (serve(life) if life.api_port else schedule(life))
+
+
+async def serve(life: Life) -> None:
+    """Answers requests for ever. Nobody needs a key; jobs are those of the open user."""
+    settings = quick_settings(Path(life.root), **life.scheduler)
+    open_to_all = {
+        "api": settings.api.model_copy(update={"uploads_per_minute": 0, "grpc_port": None}),
+        "auth": settings.auth.model_copy(update={"required": False}),
+    }
+    if life.reached:
+        wrap_uploads(Steps(Path(life.reached), life.die_at, "", _nothing))
+    database = Database.open(settings.database_url)
+    with listening("127.0.0.1", life.api_port) as listener:
+        chosen = settings.model_copy(update=open_to_all)
+        async with serving(chosen, database, Catalogue.load(), listener):
+            await asyncio.Event().wait()
+
+
+async def _nothing() -> None:
+    """Nobody does anything."""
+
+
+async def schedule(life: Life) -> None:
     """Schedules until nothing is left to do."""
     settings = quick_settings(Path(life.root), **life.scheduler)
     database = Database.open(settings.database_url)

@@ -69,18 +69,18 @@ def append(path: Path, line: str) -> None:
 
 def wrap(steps: Steps) -> None:
     """Wraps everything by which a scheduler has an effect: rows, leadership, workers, bytes."""
-    _around(steps, Leader, "acquire", lambda *_: "acquire")
-    _around(steps, Leader, "renew", lambda *_: "renew")
-    _around(steps, Leader, "give_up", lambda *_: "give up")
-    _around(steps, Videos, "forget", lambda *_: "forget video")
-    _around(steps, FileBlobs, "delete_prefix", lambda key: f"delete {key.split('/')[0]}")
-    _around(steps, shell, "examine", lambda _, place: f"examine {place.attempt}")
+    around(steps, Leader, "acquire", lambda *_: "acquire")
+    around(steps, Leader, "renew", lambda *_: "renew")
+    around(steps, Leader, "give_up", lambda *_: "give up")
+    around(steps, Videos, "forget", lambda *_: "forget video")
+    around(steps, FileBlobs, "delete_prefix", lambda key: f"delete {key.split('/')[0]}")
+    around(steps, shell, "examine", lambda _, place: f"examine {place.attempt}")
     _wrap_launcher(steps)
     _wrap_client(steps)
     _wrap_transactions(steps)
 
 
-def _around(steps: Steps, owner: Any, name: str, step: Callable[..., str]) -> None:
+def around(steps: Steps, owner: Any, name: str, step: Callable[..., str]) -> None:
     """A step before and one after each call of a coroutine function."""
     original = getattr(owner, name)
     itself = 1 if isinstance(owner, type) else 0
@@ -112,9 +112,9 @@ def _wrap_launcher(steps: Steps) -> None:
         return step
 
     ProcessLauncher.observe = learning  # type: ignore[method-assign]
-    _around(steps, ProcessLauncher, "create", of("create"))
-    _around(steps, ProcessLauncher, "terminate", of("terminate"))
-    _around(steps, ProcessLauncher, "forget", lambda _: "forget worker")
+    around(steps, ProcessLauncher, "create", of("create"))
+    around(steps, ProcessLauncher, "terminate", of("terminate"))
+    around(steps, ProcessLauncher, "forget", lambda _: "forget worker")
 
 
 def _wrap_client(steps: Steps) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
+from tests.fakes import databases
 from tests.fakes.mortal import Life, Nursery
 from tests.fakes.site import Site, journal, quick_settings
 from tests.fakes.verdict import faults
@@ -86,7 +87,7 @@ class Stage:
     async def play(self, number: int, deaths: Iterable[str]) -> "Played":
         """One site, with a child that dies at each of `deaths` and one that ends everything."""
         folder = self.folder / str(number)
-        site = self._copy(folder)
+        site = await asyncio.to_thread(self._copy, folder)
         try:
             life = await self._begin(site, folder)
             reached = [step for step in deaths if await self._dies(life, step)]
@@ -100,6 +101,7 @@ class Stage:
 
     def _copy(self, folder: Path) -> Site:
         shutil.copytree(self.template.settings.storage.root, folder / "storage")
+        databases.copy(self.template.settings.storage.root, folder / "storage")
         settings = quick_settings(folder / "storage")
         database = Database.open(settings.database_url)
         blobs = FileBlobs(settings.storage.root)

@@ -44,10 +44,14 @@ class Sweeper:
             log.warning("sweep.failed", reason=error.message)
 
     async def _strangers(self) -> None:
-        """Bytes without a row: an api died between storing a video and writing it down."""
+        """An api died between storing a video and writing it down, or its job after it.
+
+        Bytes without a row go now, videos without a job with the next sweep.
+        """
         if time.monotonic() < self._next_strangers:
             return
         self._next_strangers = time.monotonic() + UPLOAD_LIFE_SECONDS
+        await self._videos.doom_unused(UPLOAD_LIFE_SECONDS)
         folders = {
             keys.video_id_of(key): key.rpartition("/")[0]
             for key in await self._blobs.list(keys.VIDEOS)
@@ -56,6 +60,8 @@ class Sweeper:
             await self._blobs.sweep(
                 folders[video_id], older_than_seconds=UPLOAD_LIFE_SECONDS, limit=MOST_AT_ONCE
             )
+            if not await self._blobs.list(folders[video_id]):
+                await self._blobs.delete_prefix(folders[video_id])  # the folder itself
 
     async def _doomed_videos(self) -> None:
         """Bytes first: when this is cut short the row is still there to say what must go."""

@@ -1,8 +1,9 @@
 """Videos: one row for the same bytes of one owner."""
 
 from collections.abc import Iterable
+from datetime import timedelta
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from videoannotator.domain.access import Principal
@@ -83,6 +84,19 @@ class Videos:
             await connection.execute(mine.with_for_update())
             await doom_video(connection, video_id, await clock(connection))
             return await connection.scalar(mine.where(video_is_used())) is None
+
+    async def doom_unused(self, older_than_seconds: float) -> None:
+        """Hides videos of that age without a job: its upload came no further than the video."""
+        c = t.videos.c
+        async with self._database.writing() as connection:
+            now = await clock(connection)
+            before = now - timedelta(seconds=older_than_seconds)
+            unused = (c.created_at < before, c.delete_requested_at.is_(None), ~video_is_used())
+            # A submit holds the row of its video until its job is there.
+            old = select(c.id).where(*unused).with_for_update(skip_locked=True)
+            found = set((await connection.execute(old)).scalars())
+            query = update(t.videos).where(c.id.in_(found), *unused)
+            await connection.execute(query.values(delete_requested_at=now))
 
     async def forget(self, video_id: str) -> None:
         """Removes the row of a doomed video, once its bytes are gone."""

@@ -20,6 +20,7 @@ from videoannotator.domain.errors import (
     JobAlreadyEnded,
     JobNotFound,
     LimitReached,
+    VideoNotFound,
 )
 from videoannotator.domain.jobs import Artifact
 from videoannotator.domain.videos import Video
@@ -96,12 +97,21 @@ class JobOperations:
         await self.blobs.move(file.key, new.key)
         rows: JobRows | None = None
         try:
-            kept = await self.videos.add(new)
-            rows = await self._store(principal, checked, kept, new.display_name)
+            rows = await self._store_upload(principal, checked, new)
             return rows
         finally:
             if rows is None or rows.video.id != new.id:
                 await self._withdraw(new)
+
+    async def _store_upload(self, principal: Principal, checked: Plan, new: Video) -> JobRows:
+        kept = await self.videos.add(new)
+        try:
+            return await self._store(principal, checked, kept, new.display_name)
+        except VideoNotFound:
+            if kept.id == new.id:
+                raise
+            # The same bytes of before went with their last job, right now: these are kept instead.
+            return await self._store_upload(principal, checked, new)
 
     async def _withdraw(self, video: Video) -> None:
         """Keeps nothing of a refused request, and the same bytes only once."""
