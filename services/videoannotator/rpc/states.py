@@ -25,7 +25,6 @@ RUN_STATES = {
     RunState.FAILED: job_pb2.RUN_STATE_FAILED,
     RunState.CANCELLED: job_pb2.RUN_STATE_CANCELLED,
 }
-RUN_STATES_BACK = {number: state for state, number in RUN_STATES.items()}
 
 EVENT_KINDS = {
     EventKind.UPDATE: job_pb2.EVENT_KIND_UPDATE,

@@ -23,14 +23,13 @@ def struct_from(struct: struct_pb2.Struct) -> dict[str, Any]:
     """A JSON object from a message.
 
     Whole numbers come back as int, which every numeric field takes. Raises: InvalidRequest for a
-    number that JSON does not know, and for a value that says nothing.
+    number that JSON does not know.
     """
     try:
         values = json_format.MessageToDict(struct)
     except (ValueError, json_format.Error) as error:
         raise InvalidRequest(
-            "An object holds a number that JSON does not know, or no value.",
-            hint="Send every value as a text, a finite number, a truth, null, a list or an object.",
+            "An object holds a number that JSON does not know.", hint="Send finite numbers."
         ) from error
     return {key: _whole(value) for key, value in values.items()}
 
