@@ -53,7 +53,9 @@ class Probes:
         with suppress(*broken):
             async with asyncio.timeout(READ_SECONDS):
                 head = await reader.readuntil(b"\r\n\r\n")
-                writer.write(_written(*await self._answer(head.split(b"\r\n", 1)[0].decode())))
+                writer.write(
+                    _written(*await self._answer(head.split(b"\r\n", 1)[0].decode("latin-1")))
+                )
                 await writer.drain()
         writer.close()
 

@@ -16,7 +16,7 @@ AUTHORITY = "ca.crt"
 SETTING = "rpc.certificate_folder"
 
 #: What the library says of a connection that TLS refused; it has no code for it.
-REFUSED = ("handshake failed", "peer certificate", "peer name")
+REFUSED = ("handshake failed", "verification check failed")
 
 log = get_logger(__name__)
 

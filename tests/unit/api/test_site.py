@@ -124,6 +124,17 @@ async def test_the_scheduler_that_leads_is_woken_and_asked(site: ApiSite, tmp_pa
     assert queue.waiting[0].reason == "a GPU"
 
 
+async def test_a_site_that_is_ending_is_ready_no_more(site: ApiSite) -> None:
+    before = await site.admin.get("/readyz")
+    await site.operations.close()
+
+    after = await site.admin.get("/readyz")
+
+    assert (before.status_code, after.status_code) == (200, 503)
+    assert after.json()["status"] == "unhealthy"
+    assert (await site.admin.get("/livez")).status_code == 200
+
+
 @pytest.mark.parametrize("leads", [True, False])
 async def test_without_a_scheduler_a_wake_is_lost_quietly(
     site: ApiSite, tmp_path: Path, leads: bool

@@ -50,7 +50,7 @@ async def ask(address: str, certificates: Certificates | None) -> None:
         stub = health_pb2_grpc.HealthStub(channel)
         await stub.Check(health_pb2.HealthCheckRequest(), timeout=20)
     finally:
-        await channel.close()
+        await channel.close(None)
 
 
 async def test_both_sides_of_one_authority_trust_each_other(ours: Path) -> None:

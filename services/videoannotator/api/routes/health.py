@@ -27,7 +27,6 @@ from videoannotator.api.health_schemas import (
     word,
     workers_body,
 )
-from videoannotator.api.operations.system import Health
 from videoannotator.api.routes.requests import Anybody, Use, now
 from videoannotator.telemetry.metrics import exposition
 
@@ -57,10 +56,11 @@ async def get_liveness() -> AliveBody:
     responses=unhealthy(ReadyBody),
 )
 async def get_readiness(use: Use, caller: Anybody) -> Response:
-    """Says whether requests can be served."""
+    """Says whether requests can be served; no more, once the process is ending."""
     health = await use.system.health(caller)
     parts = PartStatesBody(database=health.database.status, storage=health.storage.status)
-    return _answer(health, ReadyBody(status="ok" if health.healthy else "unhealthy", parts=parts))
+    ready = health.healthy and not use.closed
+    return _answer(ready, ReadyBody(status="ok" if ready else "unhealthy", parts=parts))
 
 
 @router.get("/metrics", response_class=Response, responses=METRICS)
@@ -88,7 +88,7 @@ async def get_short_health(use: Use, caller: Anybody) -> Response:
         memory_percent=health.machine.memory_percent,
         database=database_body(health),
     )
-    return _answer(health, body)
+    return _answer(health.healthy, body)
 
 
 @router.get(
@@ -106,7 +106,7 @@ async def get_health(
     body = HealthBody(status=status, version=__version__, timestamp=now())
     if detailed:
         body.details = details_body(health, use.system.settings)
-    return _answer(health, body)
+    return _answer(health.healthy, body)
 
 
 @router.get(
@@ -137,9 +137,9 @@ async def get_system_health(use: Use, caller: Anybody) -> Response:
         security=SecurityBody(auth_required=settings.auth.required),
         uptime_seconds=round(health.uptime_seconds, 1),
     )
-    return _answer(health, body)
+    return _answer(health.healthy, body)
 
 
-def _answer(health: Health, body: BaseModel) -> Response:
+def _answer(healthy: bool, body: BaseModel) -> Response:
     content = body.model_dump_json(exclude_unset=True)
-    return Response(content, 200 if health.healthy else 503, media_type="application/json")
+    return Response(content, 200 if healthy else 503, media_type="application/json")
