@@ -9,6 +9,7 @@ from sqlalchemy import update
 
 from tests.fakes.api_site import ApiSite, open_site
 from tests.fakes.faces import Asked, Face, Refused, opened_face
+from videoannotator.api.auth import MISSING
 from videoannotator.store import tables as t
 from videoannotator.store.access import Access
 from videoannotator.store.audit import Audit
@@ -208,7 +209,10 @@ async def test_a_stranger_is_refused(site: ApiSite, face: Face, secret: str | No
         stranger.read(job_id, "x"),
         anext(stranger.watch(job_id)),
     ):
-        assert await code_of(work) == "HTTP_ERROR"  # as the public server says it
+        with pytest.raises(Refused) as caught:
+            await work
+        assert caught.value.code == "HTTP_ERROR"  # as the public server says it
+        assert caught.value.message == ("Invalid or expired token" if secret else MISSING)
     assert len(site.files()) == 1
 
 

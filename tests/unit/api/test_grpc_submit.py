@@ -9,6 +9,7 @@ import pytest
 
 from tests.fakes.api_site import ApiSite
 from tests.fakes.faces import Asked, Rpc, messages_of, refused, rpc_server, secret_of
+from videoannotator.api.auth import MISSING
 from videoannotator.domain.errors import InvalidRequest
 from videoannotator.rpc.auth import bearer
 from videoannotator.rpc.status import error_of
@@ -101,9 +102,11 @@ async def test_an_announced_video_that_is_too_large_is_not_read(site: ApiSite, r
     assert refused(caught.value).code == "TOO_LARGE"
 
 
-@pytest.mark.parametrize("secret", [None, "va_wrong"])
+@pytest.mark.parametrize(
+    ("secret", "told"), [(None, MISSING), ("va_wrong", "Invalid or expired token")]
+)
 async def test_a_stranger_is_refused_before_a_message(
-    channel: grpc.aio.Channel, secret: str | None
+    channel: grpc.aio.Channel, secret: str | None, told: str
 ) -> None:
     stranger = Rpc(channel, secret)
     call = stranger.jobs.SubmitJob(metadata=stranger._metadata)
@@ -111,7 +114,7 @@ async def test_a_stranger_is_refused_before_a_message(
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await asyncio.wait_for(call, 20)
 
-    assert caught.value.code() is CODE.UNAUTHENTICATED
+    assert (caught.value.code(), caught.value.details()) == (CODE.UNAUTHENTICATED, told)
     assert refused(caught.value).hint.startswith("Send the header 'Authorization: Bearer")
 
 

@@ -97,7 +97,7 @@ async def to_its_end(work: Awaitable[T]) -> T:
     """Does `work` and does not return before it has ended, also when cancelled.
 
     A client goes away at any moment. What was begun with rows and bytes is then ended first, as it
-    is over REST, where nobody can break it off.
+    is over REST, where nobody can break it off; and no connection is left in the middle of a query.
     """
     task = asyncio.ensure_future(work)
     try:

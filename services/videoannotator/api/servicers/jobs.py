@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from videoannotator.api.operations.assembly import Operations
 from videoannotator.api.operations.watching import ENDING
 from videoannotator.api.routes.listing import Wanted
-from videoannotator.api.servicers.calls import Call
+from videoannotator.api.servicers.calls import Call, to_its_end
 from videoannotator.api.servicers.job_messages import artifact_messages, job_message
 from videoannotator.api.servicers.reading import chunks_of, header_of, part_of
 from videoannotator.api.servicers.submitting import submit
@@ -86,7 +86,8 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
             raise InvalidRequest(
                 "An event id is not negative.", hint="Leave it out to begin with the job's state."
             )
-        messages: Any = await self._use.watching.watch_job(call.caller, request.job_id, last_id)
+        begun = self._use.watching.watch_job(call.caller, request.job_id, last_id)
+        messages: Any = await to_its_end(begun)
         if messages is None:
             return
         async with aclosing(messages):
@@ -109,7 +110,8 @@ class JobServicer(job_pb2_grpc.JobServiceServicer):
         self, request: job_pb2.ReadArtifactRequest, call: Call
     ) -> AsyncIterator[job_pb2.ReadArtifactResponse]:
         """What a file is, then its bytes."""
-        file = await self._use.results.file(call.caller, request.job_id, request.artifact_id)
+        found = self._use.results.file(call.caller, request.job_id, request.artifact_id)
+        file = await to_its_end(found)
         start, end = part_of(request, file)
         yield job_pb2.ReadArtifactResponse(header=header_of(file))
         async with aclosing(chunks_of(self._blobs, file.key, start, end)) as chunks:

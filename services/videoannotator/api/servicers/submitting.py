@@ -29,7 +29,7 @@ async def submit(
     """
     wanted = await _specification(messages)
     request = _request(wanted)
-    counted = await use.admit(caller, wanted.upload.size_bytes)
+    counted = await to_its_end(use.admit(caller, wanted.upload.size_bytes))
     key = keys.incoming(uuid.uuid4().hex)
     try:
         with use.uploads.unless_refused(caller.user_id, counted):
