@@ -27,6 +27,7 @@ PARTS = (
     "submitting",
     "cancelling",
     "restarting",
+    "failover",
 )
 REPORT = Path("bench.json")
 MARKS: Mapping[bool | None, str] = {True: "met", False: "MISSED", None: ""}
