@@ -16,7 +16,7 @@ from videoannotator.store.engine import Database
 from videoannotator.store.known_keys import known_keys
 from videoannotator.store.reading import clock, records
 from videoannotator.store.records import key_of, key_values, user_of, user_values
-from videoannotator.store.types import database_now
+from videoannotator.store.types import by_bytes, database_now
 
 SECRET_PREFIX = "va_"  # noqa: S105 - not a secret, but what one begins with
 SECRET_BYTES = 32  # 256 bits: nobody guesses it, so a plain hash is enough
@@ -44,8 +44,9 @@ class Access:
 
     async def users(self) -> list[User]:
         """All users, by name."""
+        query = select(t.users).order_by(by_bytes(t.users.c.name))
         async with self._database.reading() as connection:
-            return await records(connection, select(t.users).order_by(t.users.c.name), user_of)
+            return await records(connection, query, user_of)
 
     async def create_key(
         self, user_id: str, name: str, expires_at: datetime | None = None

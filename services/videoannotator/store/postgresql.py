@@ -1,6 +1,7 @@
 """Databases on a PostgreSQL server, or behind a PgBouncer in transaction mode."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import URL, Connection, event
@@ -24,20 +25,22 @@ CONNECTING: Mapping[str, Any] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 15_000,
 }
-#: For the server, in every transaction: a PgBouncer keeps no session's settings. What it does not
-#: know it refuses, what does not apply to a Unix socket it ignores.
+#: For the server, in every transaction: a PgBouncer keeps no session's settings.
 LIMITS: Mapping[str, str] = {
     # Longer than the longest honest wait for a lock: a frozen writer's 5 s, and its rollback.
     "lock_timeout": "10s",
     "statement_timeout": "30s",
-    # A client whose machine is gone holds its locks until the server knows.
+}
+#: A client whose machine is gone holds its locks until the server knows. On a Unix socket the
+#: server ignores these.
+HOLDING_LOCKS = {
     "tcp_user_timeout": "10s",
     "tcp_keepalives_idle": "5",
     "tcp_keepalives_interval": "2",
     "tcp_keepalives_count": "3",
 }
 #: Tried: a process frozen inside a transaction otherwise blocks every takeover.
-WRITING = {**LIMITS, "idle_in_transaction_session_timeout": "5s"}
+WRITING = {**LIMITS, **HOLDING_LOCKS, "idle_in_transaction_session_timeout": "5s"}
 #: A frozen reader holds no lock, but keeps the server from cleaning up.
 READING = {**LIMITS, "idle_in_transaction_session_timeout": "60s"}
 
@@ -66,8 +69,21 @@ def begin_with(mode: str, settings: Mapping[str, str]) -> str:
     return "; ".join((f"BEGIN ISOLATION LEVEL {mode}", *local))
 
 
-def _engine(url: URL) -> AsyncEngine:
+@contextmanager
+def driver_loads() -> Iterator[None]:
+    """Raises: InvalidSetting when the driver is there, but not the library that it needs."""
     try:
+        yield
+    except ImportError as error:
+        raise InvalidSetting(
+            "The PostgreSQL driver does not load.",
+            hint="Run: pip install 'videoannotator[postgresql]'.",
+            field="database.url",
+        ) from error
+
+
+def _engine(url: URL) -> AsyncEngine:
+    with driver_loads():
         engine = create_async_engine(
             url,
             poolclass=PatientPool,
@@ -77,12 +93,6 @@ def _engine(url: URL) -> AsyncEngine:
             connect_args=connecting(url),
             use_native_hstore=False,  # else every new connection asks for a type that we never use
         )
-    except ImportError as error:
-        raise InvalidSetting(
-            "The PostgreSQL driver does not load.",
-            hint="Run: pip install 'videoannotator[postgresql]'.",
-            field="database.url",
-        ) from error
 
     @event.listens_for(engine.sync_engine, "begin")
     def on_begin(connection: Connection) -> None:

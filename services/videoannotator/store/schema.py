@@ -4,22 +4,34 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from random import random
+from time import monotonic, sleep
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
 from videoannotator.domain.errors import SchemaMismatch, StorageDenied, StorageError
 from videoannotator.store.engine import parse_url, sqlite_file
-from videoannotator.store.faults import translated
+from videoannotator.store.faults import refused_for_good, translated
+from videoannotator.store.patience import PATIENCE_SECONDS, pause_seconds
+from videoannotator.store.postgresql import WRITING, begin_with, connecting, driver_loads
 from videoannotator.store.sqlite import BUSY_SECONDS, prepare_sqlite
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 MIGRATION_LOCK = 0x7661_0003
 LONG_SECONDS = 60.0  # how long one upgrade waits for another
+#: On PostgreSQL; a migration itself may take its time.
+MIGRATING = {
+    **WRITING,
+    "lock_timeout": f"{LONG_SECONDS:g}s",
+    "statement_timeout": "0",
+    "idle_in_transaction_session_timeout": f"{LONG_SECONDS:g}s",
+}
 
 
 def upgrade(url: str) -> None:
@@ -105,12 +117,9 @@ def _make_folder(folder: Path) -> None:
         raise StorageError("The folder of the database cannot be made.") from error
 
 
-def _engine(url: str, timeout_seconds: float, begin: str) -> Engine:
-    parsed = parse_url(url)
-    if parsed.get_backend_name() == "postgresql":
-        return create_engine(parsed, poolclass=NullPool)
+def _sqlite_engine(url: URL, timeout_seconds: float) -> Engine:
     engine = create_engine(
-        parsed.set(drivername="sqlite+pysqlite").difference_update_query(["timeout"]),
+        url.set(drivername="sqlite+pysqlite").difference_update_query(["timeout"]),
         poolclass=NullPool,
         connect_args={"timeout": timeout_seconds},
     )
@@ -119,11 +128,28 @@ def _engine(url: str, timeout_seconds: float, begin: str) -> Engine:
     def connect(raw: sqlite3.Connection, _: object) -> None:
         prepare_sqlite(raw, query_only=False)
 
-    @event.listens_for(engine, "begin")
-    def on_begin(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
-
     return engine
+
+
+def _postgresql_engine(url: URL) -> Engine:
+    with driver_loads():
+        return create_engine(
+            url, poolclass=NullPool, connect_args=connecting(url), use_native_hstore=False
+        )
+
+
+def _connected(engine: Engine) -> Connection:
+    """A connection; waits a while for a server that starts or is full."""
+    tried, patience_ends_at = 0, monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return engine.connect()
+        except OperationalError as error:
+            out_of_patience = engine.dialect.name == "sqlite" or monotonic() >= patience_ends_at
+            if out_of_patience or refused_for_good(error):
+                raise
+        tried += 1
+        sleep(pause_seconds(tried, random()))  # noqa: S311 - no secret
 
 
 @contextmanager
@@ -131,8 +157,18 @@ def _transaction(
     url: str, timeout_seconds: float = BUSY_SECONDS, begin: str = "BEGIN IMMEDIATE"
 ) -> Iterator[Connection]:
     """One transaction for the whole way: an upgrade that is cut off changes nothing."""
-    engine = _engine(url, timeout_seconds, begin)
-    with translated(), engine.begin() as connection:
-        if connection.dialect.name == "postgresql":
+    parsed = parse_url(url)
+    on_postgresql = parsed.get_backend_name() == "postgresql"
+    if on_postgresql:
+        engine, begin = _postgresql_engine(parsed), begin_with("READ COMMITTED", MIGRATING)
+    else:
+        engine = _sqlite_engine(parsed, timeout_seconds)
+
+    @event.listens_for(engine, "begin")
+    def on_begin(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    with translated(), _connected(engine) as connection, connection.begin():
+        if on_postgresql:
             connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
         yield connection

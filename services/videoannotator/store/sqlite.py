@@ -46,10 +46,17 @@ async def open_sqlite(*where: str, **how: Any) -> aiosqlite.Connection:
     thread = connection._thread
     thread.daemon = True
     try:
-        return await connection
+        opened = await connection
     except BaseException:
         await asyncio.to_thread(thread.join)
         raise
+    await opened.create_function("lower", 1, _lower, deterministic=True)
+    return opened
+
+
+def _lower(text: Any) -> Any:
+    """SQLite's own knows the letters of English only; a search on PostgreSQL knows all."""
+    return text.lower() if isinstance(text, str) else text
 
 
 def _engine(url: URL, *, begin: str, connections: int, query_only: bool) -> AsyncEngine:

@@ -98,3 +98,20 @@ def _now_on_sqlite(element: database_now, compiler: Any, **_: Any) -> str:
 def _now_on_postgresql(element: database_now, compiler: Any, **_: Any) -> str:
     # now() would be the start of the transaction, which may have waited for a lock.
     return "clock_timestamp()"
+
+
+class by_bytes(FunctionElement[str]):  # noqa: N801 - it reads as a SQL function
+    """Text that sorts by its code points, on every database and whatever language it is set to."""
+
+    type = Text()
+    inherit_cache = True
+
+
+@compiles(by_bytes, "sqlite")
+def _bytes_on_sqlite(element: by_bytes, compiler: Any, **how: Any) -> str:
+    return str(compiler.process(element.clauses, **how))
+
+
+@compiles(by_bytes, "postgresql")
+def _bytes_on_postgresql(element: by_bytes, compiler: Any, **how: Any) -> str:
+    return f'{compiler.process(element.clauses, **how)} COLLATE "C"'
