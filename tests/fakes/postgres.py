@@ -144,6 +144,11 @@ class PostgresServer(Cluster):
         """What the server says."""
         return self.folder / "log"
 
+    @property
+    def runs(self) -> bool:
+        """It was started and not stopped."""
+        return self._guard is not None
+
     def start(self) -> None:
         """Starts the server and waits until it answers."""
         assert self._guard is None, "It runs already."
