@@ -3,7 +3,6 @@
 
 from tests.contracts.test_races_events import *
 from tests.contracts.test_races_leader import *
-from tests.contracts.test_store_access import *
 from tests.contracts.test_store_events import *
 from tests.contracts.test_store_jobs import *
 from tests.contracts.test_store_leader import *
