@@ -32,8 +32,8 @@ KILLED = -9
 DEATHS = 7  #: in one site
 TRIES = 3  # of a step that the deaths before it passed over
 PARTS = 2  #: tests per scenario, side by side
-AT_ONCE = 6  #: sites
-LIFE_SECONDS = 60.0
+AT_ONCE = 4  #: sites
+LIFE_SECONDS = 150.0  #: a bound for a machine that does much else
 LEASE = {"lease_seconds": 1.2, "renew_seconds": 0.3, "orphan_grace_seconds": 30.0}
 
 
@@ -159,7 +159,7 @@ async def what_is_left(site: Site) -> list[str]:
     return left
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("name", SCENARIOS)
 async def test_a_scheduler_that_dies_at_any_step_leaves_nothing_wrong(
