@@ -7,7 +7,7 @@ and a Call, and raise our errors.
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
-from typing import Any
+from typing import Any, TypeVar
 
 import grpc
 
@@ -19,6 +19,7 @@ from videoannotator.domain.errors import VideoAnnotatorError
 from videoannotator.rpc.auth import METADATA_KEY, Continuation
 from videoannotator.rpc.decoding import decoder
 
+T = TypeVar("T")
 Behaviour = Callable[[Any, Any], Awaitable[Any]]
 
 
@@ -78,6 +79,14 @@ def _texts(metadata: Any) -> dict[str, str]:
 
 def _looked_at(asked: "asyncio.Future[Principal | None]") -> None:
     asked.cancelled() or asked.exception()
+
+
+async def _settled(work: Awaitable[T]) -> "asyncio.Future[T]":
+    """What came of the work, an error too: it is raised where errors are answered."""
+    future = asyncio.ensure_future(work)
+    future.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # is looked at
+    await asyncio.wait([future])
+    return future
 
 
 def _refusing(call: Call, asked: "asyncio.Future[Principal | None]") -> Any:
