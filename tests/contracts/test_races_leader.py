@@ -103,15 +103,17 @@ async def test_nothing_of_the_stale_epoch_commits_after_the_takeover_has_counted
 async def test_a_renewal_and_a_takeover_at_once_leave_one_leader(
     stored: Stored, other: Database
 ) -> None:
-    for _ in range(TAKEOVERS):
+    for turn in range(TAKEOVERS):
         before = await Leader(stored.database).read()
         assert before.holder is not None
         await Leader(stored.database).renew(before.holder, before.epoch, -1)
+        renewing = Leader(stored.database).renew(before.holder, before.epoch, 60)
+        taking = Leader(other).acquire(f"after {before.epoch}", "unix:/x", 60)
 
-        kept, taken = await asyncio.gather(
-            Leader(stored.database).renew(before.holder, before.epoch, 60),
-            Leader(other).acquire(f"after {before.epoch}", "unix:/x", 60),
-        )
+        if turn % 2:
+            taken, kept = await asyncio.gather(taking, renewing)
+        else:
+            kept, taken = await asyncio.gather(renewing, taking)
 
         assert kept is (taken is None)
         assert (await Leader(other).read()).epoch == before.epoch + (taken is not None)
