@@ -1,11 +1,13 @@
-"""What is new, for those who watch: one reader per process wakes its watchers.
+"""What is new, for those who watch: one reader per process hands events to its watchers.
 
-A watcher reads its own events after the last one it has, so a lost wake costs a delay and nothing
-else. Progress is no event: it comes from the rows, at most once a second, without an id.
+A watcher that fell behind reads the table itself, as it does at its beginning, so nothing is lost
+however slow it is. Progress is no event: it comes from the rows, at most once a second, without an
+id.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +24,7 @@ from videoannotator.telemetry import log
 POLL_SECONDS = 0.5
 POLLS_PER_PROGRESS = 2  # progress at most once a second
 BATCH = 500
+MOST_NEWS = 100  # events that wait for one watcher; a slower one reads the table again
 RUNNING_PER_PAGE = 100
 MOST_RUNNING_PAGES = 20
 
@@ -29,13 +32,15 @@ MOST_RUNNING_PAGES = 20
 _READER = Principal(user_id="", name="feed", role=Role.ADMIN)
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Watcher:
     """Somebody who watches all that a caller may see, or one job."""
 
     principal: Principal
     job_id: str | None = None
     woken: asyncio.Event = field(default_factory=asyncio.Event)
+    news: deque[Event] = field(default_factory=deque)  #: from the feed, not told yet
+    behind: bool = True  #: what comes next is in the table alone; set before `news` may have holes
     progress: dict[str, Mapping[str, Any]] = field(default_factory=dict)  #: newest, by job
 
     def may_see(self, owner_id: str, group_id: str | None, job_id: str) -> bool:
@@ -45,12 +50,25 @@ class Watcher:
         mine = owner_id == self.principal.user_id or group_id in self.principal.group_ids
         return self.principal.sees_all or mine
 
-    def may_care(self, event: Event) -> bool:
-        """Whether a look at the events is worth it; an event does not say whose group it is of."""
-        if self.job_id not in (None, event.job_id):
-            return False
-        mine = event.owner_id == self.principal.user_id or bool(self.principal.group_ids)
-        return self.principal.sees_all or mine
+    def take(self, event: Event) -> None:
+        """Takes an event from the feed; falls behind rather than keep too many."""
+        if len(self.news) == MOST_NEWS:
+            self.behind = True
+        if self.behind:  # the event will be read from the table
+            self.news.clear()
+        else:
+            self.news.append(event)
+        self.woken.set()
+
+    def catch_up(self) -> None:
+        """Called right before the watcher reads the table: what comes later is news again."""
+        self.behind = False
+        self.news.clear()
+
+    def look_again(self) -> None:
+        """Makes the watcher read the table."""
+        self.behind = True
+        self.woken.set()
 
 
 class Feed:
@@ -61,6 +79,7 @@ class Feed:
         self._events = events
         self._jobs = jobs
         self._watchers: set[Watcher] = set()
+        self._by_job: defaultdict[str | None, set[Watcher]] = defaultdict(set)
         self._reading: asyncio.Task[None] | None = None
         self._closed = asyncio.Event()
         self._last_id: int | None = None  # None: nobody has looked yet
@@ -73,15 +92,23 @@ class Feed:
 
     @asynccontextmanager
     async def watch(self, watcher: Watcher) -> AsyncIterator[Watcher]:
-        """Wakes the watcher whenever there is something for it."""
+        """Hands the watcher what is new and wakes it."""
         self._watchers.add(watcher)
+        self._by_job[watcher.job_id].add(watcher)
         if self._reading is None or self._reading.done():
             self._last_id = None
             self._reading = asyncio.create_task(self._read())
         try:
             yield watcher
         finally:
-            self._watchers.discard(watcher)
+            self._leave(watcher)
+
+    def _leave(self, watcher: Watcher) -> None:
+        self._watchers.discard(watcher)
+        together = self._by_job[watcher.job_id]
+        together.discard(watcher)
+        if not together:
+            del self._by_job[watcher.job_id]
 
     async def until_closed(self) -> None:
         """Returns when the process begins to end."""
@@ -90,7 +117,8 @@ class Feed:
     async def close(self) -> None:
         """Ends every stream."""
         self._closed.set()
-        self._wake_all()
+        for watcher in self._watchers:
+            watcher.woken.set()
         if self._reading is not None:
             await asyncio.wait([self._reading])
 
@@ -110,20 +138,22 @@ class Feed:
     async def _read_events(self) -> None:
         if self._last_id is None:
             self._last_id = await self._events.last_id()
-            self._wake_all()  # they may have looked before
+            for watcher in self._watchers:  # it may have looked before, and missed what came then
+                watcher.look_again()
         while new := await self._events.after(self._last_id, limit=BATCH):
             for event in new:
-                self._wake(event)
+                self._hand_out(event)
             self._last_id = new[-1].id
 
-    def _wake_all(self) -> None:
-        for watcher in self._watchers:
-            watcher.woken.set()
+    def _hand_out(self, event: Event) -> None:
+        for watcher in self._concerned(event.job_id):
+            if watcher.may_see(event.owner_id, event.group_id, event.job_id):
+                watcher.take(event)
 
-    def _wake(self, event: Event) -> None:
-        for watcher in self._watchers:
-            if watcher.may_care(event):
-                watcher.woken.set()
+    def _concerned(self, job_id: str) -> Iterator[Watcher]:
+        """Who watches this job, or all."""
+        for key in (job_id, None):
+            yield from self._by_job.get(key, ())
 
     async def _read_progress(self) -> None:
         shown = {}
@@ -132,7 +162,7 @@ class Feed:
             shown[job.id] = data["progress"]
             if self._shown.get(job.id) == data["progress"]:
                 continue
-            for watcher in self._watchers:
+            for watcher in self._concerned(job.id):
                 if watcher.may_see(job.owner_id, job.group_id, job.id):
                     watcher.progress[job.id] = data
                     watcher.woken.set()

@@ -28,6 +28,7 @@ class Event:
     kind: EventKind
     job_id: str
     owner_id: str
+    group_id: str | None = None
     run_id: str | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
     created_at: datetime

@@ -279,9 +279,7 @@ def artifact_of(row: RowMapping) -> Artifact:
 
 def event_of(row: RowMapping) -> Event:
     """From a row."""
-    values = _from(row, t.events)
-    del values["group_id"]
-    return Event(**values)
+    return Event(**_from(row, t.events))
 
 
 def leadership_of(row: RowMapping) -> Leadership:

@@ -100,22 +100,30 @@ class WatchOperations:
 
     async def _news(self, watcher: Watcher, last_id: int) -> AsyncIterator[Message]:
         """Events first: progress that is older than an ending is not told after it."""
-        while True:
-            # A watcher goes away at any moment; a connection must not be left in mid-query then.
-            new = await asyncio.shield(self._after(watcher, last_id))
+        while watcher.behind or watcher.news:
+            if watcher.behind:
+                new = await self._missed(watcher, last_id)
+            else:
+                new = [event for event in [watcher.news.popleft()] if event.id > last_id]
             if new is None:
-                watcher.woken.set()
                 yield Message(data=_heartbeat())
                 return
             for event in new:
+                last_id = event.id
                 watcher.progress.pop(event.job_id, None)
                 yield _told(event)
-            if len(new) < BATCH:
-                break
-            last_id = new[-1].id
         progress, watcher.progress = watcher.progress, {}
         for data in progress.values():
             yield Message(kind=EventKind.UPDATE, data={**data, "timestamp": _now()})
+
+    async def _missed(self, watcher: Watcher, last_id: int) -> list[Event] | None:
+        """What the table says comes next; None when it does not answer."""
+        watcher.catch_up()
+        # A watcher goes away at any moment; a connection must not be left in mid-query then.
+        new = await asyncio.shield(self._after(watcher, last_id))
+        if new is None or len(new) == BATCH:
+            watcher.look_again()
+        return new
 
     async def _after(self, watcher: Watcher, last_id: int) -> list[Event] | None:
         """What comes next; None, a moment later, while the database does not answer.
