@@ -5,9 +5,8 @@ from pathlib import Path
 import pytest
 
 from reference import __main__ as reference
-from reference.errors import subclasses
 from reference.pages import pages
-from videoannotator.domain.errors import VideoAnnotatorError
+from videoannotator.domain import errors
 from videoannotator.domain.failures import Code
 from videoannotator.settings import ClientSettings, Settings, WorkerSettings, settings_of, variable
 from videoannotator.settings.variables import OLD_NAMES
@@ -20,7 +19,8 @@ def test_the_same_program_gives_the_same_pages() -> None:
 
 
 def test_every_error_and_every_reason_of_a_failure_is_listed() -> None:
-    names = [kind.__name__ for kind in subclasses(VideoAnnotatorError)] + list(Code)
+    kinds = [each for each in vars(errors).values() if isinstance(each, type)]
+    names = [each.__name__ for each in kinds if issubclass(each, Exception)] + list(Code)
 
     assert [name for name in names if f"`{name}`" not in PAGES["errors.md"]] == []
 

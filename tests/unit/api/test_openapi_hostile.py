@@ -290,3 +290,13 @@ async def test_a_head_has_the_headers_of_the_body_that_is_not_there(target: Targ
 
         assert (head.status, head.body) == (whole.status, b"")
         assert f"content-length: {len(whole.body)}" in head.head
+
+
+async def test_a_connection_goes_on_after_a_head(target: Target) -> None:
+    head = b"HEAD /livez HTTP/1.1\r\nHost: site\r\n\r\n"
+    get = b"GET /livez HTTP/1.1\r\nHost: site\r\nConnection: close\r\n\r\n"
+
+    whole = await target.exchange(head + get)
+
+    assert whole.count(b"HTTP/1.1 200 OK") == 2
+    assert whole.endswith(b'{"status":"ok"}')
