@@ -270,25 +270,47 @@ async def test_a_pipeline_and_a_selection_exclude_each_other(rpc: Rpc) -> None:
     assert (error.code(), refused(error).field) == (CODE.INVALID_ARGUMENT, "selected_pipelines")
 
 
-async def test_a_deadline_is_kept_and_the_work_is_ended(site: ApiSite, rpc: Rpc) -> None:
-    """A use case that was begun with rows is not broken off in the middle."""
+class Slow:
+    """Jobs of a store that answers when it is let."""
+
+    def __init__(self, jobs: Any) -> None:
+        self.jobs = jobs
+        self.begun, self.let, self.ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def cancel(self, *given: Any) -> Any:
+        """Of a job."""
+        self.begun.set()
+        await self.let.wait()
+        rows = await self.jobs.cancel(*given)
+        self.ended.set()
+        return rows
+
+
+async def test_what_was_begun_is_ended_though_the_client_is_gone(site: ApiSite, rpc: Rpc) -> None:
     job = await rpc.submit(Asked())
-    ended = asyncio.Event()
-    jobs = site.operations.jobs.jobs
-
-    class Slow:
-        async def cancel(self, *given: Any) -> Any:
-            await asyncio.sleep(0.3)
-            rows = await jobs.cancel(*given)
-            ended.set()
-            return rows
-
-    object.__setattr__(site.operations.jobs, "jobs", Slow())
+    slow = Slow(site.operations.jobs.jobs)
+    object.__setattr__(site.operations.jobs, "jobs", slow)
     request = job_pb2.CancelJobRequest(job_id=job["id"])
-    error = await failed(rpc.jobs.CancelJob(request, metadata=rpc._metadata, timeout=0.05))
+    call = rpc.jobs.CancelJob(request, metadata=rpc._metadata)
+    await asyncio.wait_for(slow.begun.wait(), 20)
+
+    call.cancel()
+    await rpc.pipelines()  # the server knows of the cancel by now
+    slow.let.set()
+
+    await asyncio.wait_for(slow.ended.wait(), 20)
+
+
+async def test_a_deadline_is_kept(site: ApiSite, rpc: Rpc) -> None:
+    slow = Slow(None)
+    object.__setattr__(site.operations.jobs, "jobs", slow)
+    request = job_pb2.CancelJobRequest(job_id="x")
+
+    error = await failed(rpc.jobs.CancelJob(request, metadata=rpc._metadata, timeout=0.2))
 
     assert error.code() is CODE.DEADLINE_EXCEEDED
-    await asyncio.wait_for(ended.wait(), 20)
+    slow.jobs = Broken()
+    slow.let.set()
 
 
 async def test_a_reader_that_goes_away_closes_the_file(site: ApiSite, rpc: Rpc) -> None:

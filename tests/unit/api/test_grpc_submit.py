@@ -125,9 +125,9 @@ async def until(holds: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def half_sent(site: ApiSite, rpc: Rpc, **more: Any) -> Any:
+async def half_sent(site: ApiSite, rpc: Rpc) -> Any:
     """A call that has sent half of a video, which the server is writing."""
-    call = rpc.jobs.SubmitJob(metadata=rpc._metadata, **more)
+    call = rpc.jobs.SubmitJob(metadata=rpc._metadata)
     await call.write(upload(20 * MIB))
     for _ in range(10):
         await call.write(chunk(b"x" * MIB))
@@ -145,10 +145,14 @@ async def test_a_client_that_cancels_leaves_nothing(site: ApiSite, rpc: Rpc) -> 
 
 
 async def test_a_client_whose_time_is_over_leaves_nothing(site: ApiSite, rpc: Rpc) -> None:
-    call = await half_sent(site, rpc, timeout=1.0)
+    async def endless() -> AsyncIterator[j.SubmitJobRequest]:
+        yield upload(10**9)
+        while True:
+            yield chunk(b"x" * MIB)
+            await asyncio.sleep(0.02)
 
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await call
+        await rpc.jobs.SubmitJob(endless(), metadata=rpc._metadata, timeout=1.0)
 
     assert caught.value.code() is CODE.DEADLINE_EXCEEDED
     await until(lambda: site.files() == [])
