@@ -166,10 +166,10 @@ class Shell:
         """Writes why runs wait, all in one transaction: one launch moves up everybody behind it."""
         if not waits:
             return
+        told = [(each.run_id, each.reason, each.position) for each in waits]
         self._lease.check()
         async with self._parts.schedule.transaction(self._lease.epoch) as transaction:
-            for wait in waits:
-                await transaction.waiting(wait.run_id, wait.reason, wait.position)
+            await transaction.all_waiting(told)
 
     async def _purge(self, rows: JobRows) -> bool:
         """Bytes first: when this is cut short the rows are still there to say what must go."""

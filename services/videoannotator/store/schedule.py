@@ -1,10 +1,10 @@
 """What the scheduler reads and writes: a snapshot, and transactions of the leader alone."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 
-from sqlalchemy import Select, and_, insert, select, union, update
+from sqlalchemy import Select, and_, bindparam, insert, or_, select, union, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -46,6 +46,13 @@ RUN_FIXED |= {"created_at"}
 WORKER_FIXED = {"id", "run_id", "job_id", "attempt", "created_at", "abandon_requested_at"}
 OPEN_RUNS = [state for state in RunState if state not in RUN_FINAL]
 LIVING = [state for state in WorkerState if state is not WorkerState.GONE]
+#: For many runs at once.
+WAITS = (
+    update(t.runs)
+    # Not IN: its list is written out for each execution, which is not possible for many at once.
+    .where(t.runs.c.id == bindparam("run"), or_(*(t.runs.c.state == state for state in OPEN_RUNS)))
+    .values(waiting_reason=bindparam("reason"), queue_position=bindparam("place"))
+)
 
 
 class Schedule:
@@ -127,7 +134,18 @@ class SchedulerTransaction:
 
     async def waiting(self, run_id: str, reason: str, position: int | None) -> None:
         """Stores why a run waits and its place in the queue; no event. Nothing once it is over."""
-        await self._update_open_run(run_id, waiting_reason=reason, queue_position=position)
+        await self.all_waiting([(run_id, reason, position)])
+
+    async def all_waiting(self, waits: Sequence[tuple[str, str, int | None]]) -> None:
+        """The same for many, by run id, reason and position, in one statement.
+
+        When one run is launched, everybody behind it moves up.
+        """
+        values = [
+            {"run": run_id, "reason": reason, "place": place} for run_id, reason, place in waits
+        ]
+        if values:
+            await self._connection.execute(WAITS, values)
 
     async def log(self, job_id: str, run_id: str, level: str, message: str) -> None:
         """Appends a line for the owner of the job; nothing when the job is not there."""
