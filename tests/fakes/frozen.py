@@ -16,7 +16,6 @@ from pathlib import Path
 
 import psutil
 
-from tests.fakes.stages import until
 from tests.fakes.stored import launch_of
 from videoannotator.domain.errors import VideoAnnotatorError
 from videoannotator.domain.jobs import Progress
@@ -24,6 +23,7 @@ from videoannotator.store.engine import Database
 from videoannotator.store.schedule import Schedule
 
 ROOT = Path(__file__).parents[2]
+START_SECONDS = 90.0  # of a Python process on a busy machine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,14 +35,14 @@ class Frozen:
     async def wake(self) -> list[str]:
         """Lets it go on to its end; what it met in the transaction, and in the next one."""
         self.process.send_signal(signal.SIGCONT)
-        said, _ = await asyncio.to_thread(self.process.communicate, timeout=60)
+        said, _ = await asyncio.to_thread(self.process.communicate, timeout=START_SECONDS)
         assert self.process.returncode == 0
         return said.splitlines()
 
     async def kill(self) -> None:
         """Ends it as it stands."""
         self.process.kill()
-        await asyncio.to_thread(self.process.communicate, timeout=60)
+        await asyncio.to_thread(self.process.communicate, timeout=START_SECONDS)
 
 
 @asynccontextmanager
@@ -55,12 +55,10 @@ async def frozen_leader(
         subprocess.Popen, order, cwd=ROOT, stdout=subprocess.PIPE, text=True
     ) as process:
         try:
-
-            async def stopped() -> bool:
-                assert process.poll() is None
-                return psutil.Process(process.pid).status() == psutil.STATUS_STOPPED
-
-            await until(stopped)
+            async with asyncio.timeout(START_SECONDS):
+                while psutil.Process(process.pid).status() != psutil.STATUS_STOPPED:
+                    assert process.poll() is None
+                    await asyncio.sleep(0.02)
             yield Frozen(process=process)
         finally:
             process.kill()
