@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 from reference.markdown import code, link, meanings, page, table
@@ -25,6 +26,7 @@ BOUNDS = {
 }
 
 
+@cache
 def openapi() -> Json:
     """The document, as the server gives it."""
     return routed().openapi()
@@ -60,8 +62,13 @@ def _plain(schema: Json) -> str:
         return f"object of {kind(inner)}"
     if schema.get("format") == "binary":
         return "file"
-    bounds = [told.format(schema[key]) for key, told in BOUNDS.items() if key in schema]
+    bounds = [told.format(number(schema[key])) for key, told in BOUNDS.items() if key in schema]
     return ", ".join(["time" if name == "date-time" else name, *bounds])
+
+
+def number(value: float) -> str:
+    """A bound as people write it."""
+    return str(int(value)) if value == int(value) else str(value)
 
 
 def _parameters(operation: Json) -> str:
@@ -105,11 +112,18 @@ def _fields(schema: Json) -> str:
         (
             code(name) + ("" if name in required else " (optional)"),
             kind(each),
-            str(each.get("description", "")),
+            _explained(each),
         )
         for name, each in schema["properties"].items()
     ]
     return table(["field", "type", "what it is"], rows)
+
+
+def _explained(field: Json) -> str:
+    """What a field is; where it has no words of its own, those of what it leads to."""
+    schemas = openapi()["components"]["schemas"]
+    target = schemas.get(field.get("$ref", "").rpartition("/")[2], {})
+    return str(field.get("description") or target.get("description", ""))
 
 
 def _answers(operation: Json) -> str:

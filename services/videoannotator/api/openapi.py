@@ -163,10 +163,16 @@ def _complete(path: str, operation: Json) -> None:
     if _is_checked(operation):
         _merge(operation["responses"], {422: refused([FIELDS])})
     for status, response in operation["responses"].items():
-        names = (*SENT[None], *SENT.get(status, ()))
+        names = (*SENT[None], *(SENT.get(status, ()) if _is_error(response) else ()))
         headers = response.setdefault("headers", {})
         headers |= {name: {"$ref": f"#/components/headers/{name}"} for name in names}
     operation["responses"] = dict(sorted(operation["responses"].items()))
+
+
+def _is_error(response: Json) -> bool:
+    """Whether it has the one shape; a health that is bad has its own."""
+    schema = response.get("content", {}).get("application/json", {}).get("schema", {})
+    return bool(schema.get("$ref") == SCHEMAS + ErrorBody.__name__)
 
 
 def _shared(operation: Json, needs_key: bool) -> Iterator[type[VideoAnnotatorError]]:
