@@ -36,7 +36,7 @@ async def chaos(nursery: Nursery, clip: Path, tmp_path: Path) -> AsyncIterator[C
     shutil.rmtree(socket_folder(site.settings.storage.root), ignore_errors=True)
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 async def test_random_kills_lose_nothing_and_do_nothing_twice(chaos: Chaos) -> None:
     freezes = 0
     while len(chaos.kills) < KILLS:

@@ -45,7 +45,7 @@ async def chaos(nursery: Nursery, clip: Path, tmp_path: Path) -> AsyncIterator[R
     shutil.rmtree(socket_folder(site.settings.storage.root), ignore_errors=True)
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 async def test_killed_apis_and_schedulers_lose_nothing_and_do_nothing_twice(
     chaos: RestChaos,
 ) -> None:
