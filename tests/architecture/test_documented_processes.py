@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,23 +22,27 @@ PORT = re.compile(r"(--(?:[a-z]+-)?port) \d+")
 STARTS = re.compile(r"videoannotator (api|scheduler)( --.*)?")
 
 
-def test_the_processes_of_the_guide_work_together(tmp_path: Path) -> None:
+@pytest.fixture
+def separate(tmp_path: Path) -> Iterator[SeparateSite]:
+    """Where the guide begins."""
     root = tmp_path / "storage"
     ours = {"DATABASE__URL": url_for(root), "STORAGE__ROOT": str(root)}
     site = SeparateSite(root, {f"VIDEOANNOTATOR_{name}": value for name, value in ours.items()})
-    run = []
-    try:
-        for command in commands((ROOT / PAGE).read_text(encoding="utf-8")):
-            if command.startswith("export"):
-                continue
-            words = shlex.split(PORT.sub(r"\1 0", command))
-            if STARTS.fullmatch(command):
-                site.start("videoannotator.cli", *words[1:], "--json")
-            else:
-                run.append(tell(site, words[1:]))
-        told = [program.told["address"] for program in site.programs]
-    finally:
-        site.close()
+    yield site
+    site.close()
+
+
+def test_the_processes_of_the_guide_work_together(separate: SeparateSite) -> None:
+    site, run = separate, []
+    for command in commands((ROOT / PAGE).read_text(encoding="utf-8")):
+        if command.startswith("export"):
+            continue
+        words = shlex.split(PORT.sub(r"\1 0", command))
+        if STARTS.fullmatch(command):
+            site.start("videoannotator.cli", *words[1:], "--json")
+        else:
+            run.append(tell(site, words[1:]))
+    told = [program.told["address"] for program in site.programs]
 
     assert len([address for address in told if address.startswith("http")]) == 2
     assert len([address for address in told if address.startswith("unix")]) == 2

@@ -57,6 +57,7 @@ class Story:
     attached: frozenset[str] = frozenset()  #: workers that the next leader went on with
     changed: tuple[str, ...] = ()  #: tables that the woken one has changed
     woken: bool = False  #: the woken one has said that it leads no more
+    freed: bool = False  #: the row was empty after the standby was stopped, too
     status: int | None = None  #: exit status of the one that failed; None: it lives
     events: Mapping[str, list[str]] = field(default_factory=dict)  #: of the journal, by run
     writers: tuple[int, ...] = ()  #: epoch of each transaction, in their order, where it is told
@@ -90,9 +91,13 @@ class Stage:
         story.timeline.note("all work has ended")
         if how == "frozen in a transaction":
             await self._wake(story, leader)
+        if "frozen" in how:
+            await asyncio.to_thread(leader.end, signal.SIGKILL)  # it would lead next
         self._tell_of_workers(story, standby)
         story.events = events_by_run(journal(self.journal))
         await mourning
+        await asyncio.to_thread(standby.end, signal.SIGTERM)
+        story.freed = (await self.row.read()).holder is None
         return story
 
     async def _staffed(self, how: How) -> tuple[Program, Program]:

@@ -79,7 +79,8 @@ class Stored:
         return cls(
             database=database,
             owner=owner,
-            video=await Videos(database).add(a_video(owner.user_id)),
+            # New, because old ones without a job are swept.
+            video=await Videos(database).add(a_video(owner.user_id, created_at=datetime.now(UTC))),
             epoch=leadership.epoch,
             jobs=Jobs(database),
             schedule=Schedule(database),

@@ -1,14 +1,14 @@
 """A leader that fails, and a standby that goes on with its workers: real processes."""
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.fakes import databases
 from tests.fakes.failover import How, Stage, Story, ended_well
-from tests.fakes.separate import separate_site
+from tests.fakes.separate import SeparateSite, separate_site
 from tests.fakes.site import QUICK, Site
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -23,12 +23,18 @@ CASES = ON_SQLITE if os.environ[databases.KIND] == "sqlite" else EVERYWHERE
 
 
 @pytest.fixture
-async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
+def separate(tmp_path: Path) -> Iterator[SeparateSite]:
+    """Leaves no process behind."""
+    with separate_site(tmp_path, times=TIMES) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def stage(separate: SeparateSite, tmp_path: Path) -> AsyncIterator[Stage]:
     """Nobody leads yet."""
-    with separate_site(tmp_path, times=TIMES) as separate:
-        site = await Site.open(separate.settings)
-        yield Stage(separate, site, tmp_path)
-        await site.close()
+    site = await Site.open(separate.settings)
+    yield Stage(separate, site, tmp_path)
+    await site.close()
 
 
 @pytest.mark.parametrize("how", CASES)
@@ -43,6 +49,7 @@ async def test_a_standby_goes_on_with_the_workers_of_a_leader_that_fails(
     assert set(map(tuple, story.events.values())) == {("started", "ended")}, "none began twice"
     assert ended_well(story.after)
     assert story.status == {"killed": -9, "stopped": 0}.get(how)
+    assert story.freed
     assert story.woken is ("frozen" in how)
     assert story.changed == (), "the woken one has written"
     assert list(story.writers) == sorted(story.writers), "a former leader has written"
