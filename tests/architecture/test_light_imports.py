@@ -61,3 +61,11 @@ def test_the_test_above_finds_its_modules(package: str) -> None:
 @pytest.mark.parametrize("name", ["videoannotator.client", "videoannotator.cli.main"])
 def test_sdk_and_command_start_without_any_extra(name: str) -> None:
     assert loaded_after([name]).isdisjoint((*EXTRAS, *SERVERS))
+
+
+@pytest.mark.parametrize("name", ["videoannotator.api.process", "videoannotator.scheduler.process"])
+def test_a_service_does_not_load_what_only_an_upgrade_or_another_one_needs(name: str) -> None:
+    other = {"videoannotator.api.process": "scheduler", "videoannotator.scheduler.process": "api"}
+    loaded = loaded_after([name])
+
+    assert loaded.isdisjoint({"alembic", "mako", "psycopg", f"videoannotator.{other[name]}"})

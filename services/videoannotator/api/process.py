@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+import uvloop
+
 from videoannotator.api.app import create_app
 from videoannotator.api.grpc_server import PublicServer
 from videoannotator.api.operations.assembly import Operations, assemble
@@ -137,7 +139,7 @@ def run(settings: Settings, announce: Announce) -> int:
     """
     schema.check(settings.database_url)
     with listening(settings.api.host, settings.api.port) as listener:
-        return asyncio.run(_serve(settings, listener, announce))
+        return uvloop.run(_serve(settings, listener, announce))
 
 
 async def _serve(settings: Settings, listener: socket.socket, announce: Announce) -> int:

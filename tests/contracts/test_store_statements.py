@@ -1,0 +1,96 @@
+"""How often the database is asked: neither more often for more rows, nor twice for the same."""
+
+from typing import Any
+
+import pytest
+
+from tests.fakes.stored import Stored, counted_statements
+from videoannotator.domain.errors import Unauthenticated
+from videoannotator.store import known_keys
+from videoannotator.store.access import Access
+from videoannotator.store.jobs import JobFilter
+
+
+def asked(statements: list[str]) -> list[str]:
+    """Those that ask or change something: not what begins a transaction."""
+    return [each for each in statements if not each.startswith(("BEGIN", "SET LOCAL"))]
+
+
+async def statements_of_waiting(stored: Stored, count: int) -> int:
+    """How many statements it takes to say why so many runs wait."""
+    runs = [(await stored.submit()).runs[0].id for _ in range(count)]
+    with counted_statements() as seen:
+        async with stored.schedule.transaction(stored.epoch) as transaction:
+            told = [(run, "no free slot", place) for place, run in enumerate(runs)]
+            await transaction.all_waiting(told)
+    return len(asked(seen))
+
+
+async def test_why_many_wait_is_written_at_once(stored: Stored) -> None:
+    assert await statements_of_waiting(stored, 20) == await statements_of_waiting(stored, 2)
+
+
+async def test_a_tick_reads_a_thousand_jobs_as_it_reads_two(stored: Stored) -> None:
+    counts = []
+    for more in (2, 30):
+        for _ in range(more):
+            await stored.submit()
+        with counted_statements() as seen:
+            await stored.schedule.snapshot()
+        counts.append(len(asked(seen)))
+
+    assert counts[0] == counts[1]
+
+
+async def test_a_job_and_its_files_are_five_reads_of_one_moment(stored: Stored) -> None:
+    rows = await stored.submit()
+
+    with counted_statements() as seen:
+        shown, _ = await stored.jobs.get_with_artifacts(stored.owner, rows.job.id)
+
+    assert shown == rows
+    assert len(asked(seen)) == 5
+    assert len(seen) - len(asked(seen)) == 1
+
+
+async def test_a_page_of_jobs_takes_as_many_reads_as_one_job(stored: Stored) -> None:
+    counts = []
+    for more in (1, 20):
+        for _ in range(more):
+            await stored.submit()
+        with counted_statements() as seen:
+            await stored.jobs.list(stored.owner, JobFilter(), per_page=100)
+        counts.append(len(asked(seen)))
+
+    assert counts[0] == counts[1]
+
+
+async def test_a_key_is_looked_up_once_in_a_while(
+    stored: Stored, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(known_keys, "FRESH_SECONDS", 3600.0)
+    access: Any = Access(stored.database)
+    _, secret = await access.create_key(stored.owner.user_id, "key")
+    first = await access.principal(secret)
+
+    with counted_statements() as seen:
+        again = [await access.principal(secret) for _ in range(20)]
+
+    assert again == [first] * 20
+    assert seen == []
+
+
+async def test_what_another_process_revoked_is_over_when_the_memory_is(stored: Stored) -> None:
+    access, seconds = Access(stored.database), [0.0]
+    access._known = known_keys.KnownKeys(lambda: seconds[0])
+    key, secret = await access.create_key(stored.owner.user_id, "key")
+    seconds[0] = 10.0
+    known = await access.principal(secret)
+
+    other = Access(stored.database)  # as a process of its own: it does not know our memory
+    await other.revoke(key.id)
+
+    assert await access.principal(secret) == known
+    seconds[0] += known_keys.FRESH_SECONDS
+    with pytest.raises(Unauthenticated):
+        await access.principal(secret)
