@@ -22,6 +22,7 @@ from tests.fuzz.messages import Hints, Metadata, Method, damaged, frames, made, 
 from tests.fuzz.serving import LEAKED, Service, api
 from tests.fuzz.sources import read_sources
 from tests.fuzz.telling import Teller, dice_for
+from videoannotator.domain.failures import Code
 from videoannotator.inference.contact import Contact
 from videoannotator.inference.server import WorkerServer
 from videoannotator.inference.service import Service as Work
@@ -245,8 +246,10 @@ class Complaints(logging.Handler):
         self.lines: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keeps it."""
-        self.lines.append(self.format(record))
+        """Keeps it, unless it says that work was refused for a reason that its owner is told."""
+        line = self.format(record)
+        if "'event': 'work failed'" not in line or Code.PIPELINE_ERROR in line:
+            self.lines.append(line)
 
     def taken(self) -> Iterator[str]:
         """What came since it was asked last."""
