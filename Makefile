@@ -67,7 +67,7 @@ test-postgresql: $(DEV_READY) postgresql ## run the tests that have a site once 
 	@$(BIN)/python -m pytest -n logical --maxprocesses 8 --maxschedchunk 1 --database postgresql $(ARGS)
 
 .PHONY: postgresql
-postgresql:
+postgresql: ## install PostgreSQL and PgBouncer for the tests, where that is possible
 	@tests/postgresql.sh
 
 .PHONY: test-quick

@@ -21,7 +21,7 @@ FULL = re.compile(r"disk is full|53100")
 MISSING = re.compile(r"no such (table|column)|has no column|42P01|42703")
 #: What another try may not meet again: a lock held too long (55P03), a statement that took too long
 #: (57014), a deadlock (40P01), on a replica a conflict with recovery (40001), memory (53200).
-PASSING = re.compile(r"locked|55P03|57014|40P01|40001|53200")
+PASSING = re.compile(r"is locked|55P03|57014|40P01|40001|53200")
 # A refused connection carries no code; these are the server's and the driver's English words.
 CROWDED = re.compile(
     r"too many (clients|connections)|connection slots are reserved|no more connections|53300"

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from contextlib import ExitStack
 from itertools import count
 from time import monotonic
 from typing import Any, cast
@@ -99,14 +100,13 @@ class PatientPool(AsyncAdaptedQueuePool):
             self._short_at = monotonic()
             if not self._inc_overflow():
                 return None
-        try:
+        with ExitStack() as in_vain:
+            in_vain.callback(self._dec_overflow)
             record = record or cast(_ConnectionRecord, self._create_connection())
             # What was found dead meanwhile connects again, here, where a refusal is borne.
             while record._is_hard_or_soft_invalidated():
                 record.get_connection()
-        except BaseException:
-            self._dec_overflow()
-            raise
+            in_vain.pop_all()
         return record
 
     def _returned(self, wait_seconds: float) -> _ConnectionRecord | None:

@@ -1,6 +1,7 @@
 """Databases in a file of SQLite."""
 
 import asyncio
+from contextlib import AsyncExitStack
 from typing import Any
 from weakref import WeakSet
 
@@ -45,11 +46,10 @@ async def open_sqlite(*where: str, **how: Any) -> aiosqlite.Connection:
     connection = sqlite_driver.connection(*where, **how)
     thread = connection._thread
     thread.daemon = True
-    try:
+    async with AsyncExitStack() as in_vain:
+        in_vain.push_async_callback(asyncio.to_thread, thread.join)
         opened = await connection
-    except BaseException:
-        await asyncio.to_thread(thread.join)
-        raise
+        in_vain.pop_all()
     await opened.create_function("lower", 1, _lower, deterministic=True)
     return opened
 
