@@ -10,6 +10,7 @@ from grpc_reflection.v1alpha import reflection
 
 from videoannotator.api.auth import Callers
 from videoannotator.api.operations.assembly import Operations
+from videoannotator.api.servicers.calls import CLEANING_SECONDS
 from videoannotator.api.servicers.gate import Gate
 from videoannotator.api.servicers.jobs import JobServicer
 from videoannotator.api.servicers.pipelines import PipelineServicer
@@ -42,11 +43,11 @@ class PublicServer:
         Must be made inside the event loop that it will run in.
         """
         self._operations = operations
-        gate = Gate(
+        self._gate = Gate(
             Callers(access, required=settings.auth.required), SERVICES, settings.api.max_body_bytes
         )
         options = [*server_options(), ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES)]
-        self._server = grpc.aio.server(interceptors=[gate], options=options)
+        self._server = grpc.aio.server(interceptors=[self._gate], options=options)
         self._health = _Health(operations)
         self._looking: asyncio.Task[None] | None = None
         _register(self._server, operations, blobs, self._health)
@@ -73,14 +74,21 @@ class PublicServer:
         return port
 
     async def stop(self, grace_seconds: float) -> None:
-        """Takes no new calls, ends the streams of watchers, and the rest after the grace."""
+        """Takes no new calls, ends the streams of watchers, and the rest after the grace.
+
+        Whoever is sent away is told UNAVAILABLE.
+        """
         await self._health.servicer.enter_graceful_shutdown()
         if self._looking is not None:
             self._looking.cancel()
             with suppress(asyncio.CancelledError):
                 await self._looking
         await self._operations.close()
-        await self._server.stop(grace_seconds)
+        # The library drops what its handlers do at the end of its own grace; ours ends before.
+        stopping = asyncio.ensure_future(self._server.stop(grace_seconds + CLEANING_SECONDS))
+        await self._gate.in_hand.end(grace_seconds)
+        await self._server.stop(None)  # who watches our health would keep it open
+        await stopping
 
 
 class _Health:

@@ -12,6 +12,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from tests.fakes.api_site import ApiSite
 from tests.fakes.faces import Asked, Rpc, refused, rpc_server, secret_of
+from videoannotator.api import grpc_server
 from videoannotator.api.grpc_server import JOBS, PIPELINES, PublicServer
 from videoannotator.domain.errors import DatabaseUnavailable, InvalidSetting
 from videoannotator.store.access import Access
@@ -90,6 +91,19 @@ async def test_a_server_that_stops_says_so_first(site: ApiSite) -> None:
         await stopping
 
     assert (first, second) == (SERVING, NOT_SERVING)
+
+
+async def test_who_watches_its_health_does_not_keep_it_from_stopping(
+    site: ApiSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(grpc_server, "CLEANING_SECONDS", 600.0)
+    server = server_of(site)
+    port = await server.start("127.0.0.1:0", None)
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        watch = checking(channel).Watch(health_pb2.HealthCheckRequest())
+        await watch.read()
+
+        await asyncio.wait_for(server.stop(0.1), 60)
 
 
 async def test_watchers_are_told_to_come_again_when_it_stops(site: ApiSite) -> None:

@@ -10,9 +10,11 @@ import pytest
 from tests.fakes.api_site import ApiSite
 from tests.fakes.faces import Asked, Rpc, messages_of, refused, rpc_server, secret_of
 from videoannotator.api.auth import MISSING
+from videoannotator.api.grpc_server import PublicServer
 from videoannotator.domain.errors import InvalidRequest
 from videoannotator.rpc.auth import bearer
 from videoannotator.rpc.status import error_of
+from videoannotator.store.access import Access
 from videoannotator.v1 import job_pb2 as j
 
 CODE = grpc.StatusCode
@@ -171,10 +173,19 @@ async def test_a_connection_that_breaks_leaves_nothing(site: ApiSite, rpc: Rpc) 
 
 
 async def test_a_server_that_stops_keeps_nothing_of_half_a_video(site: ApiSite) -> None:
-    async with rpc_server(site) as target, grpc.aio.insecure_channel(target) as channel:
-        await half_sent(site, Rpc(channel, secret_of(site.admin)))
+    server = PublicServer(site.operations, Access(site.database), site.settings, site.blobs)
+    port = await server.start("127.0.0.1:0", None)
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        call = await half_sent(site, Rpc(channel, secret_of(site.admin)))
 
-    await until(lambda: site.files() == [])
+        await server.stop(0.1)
+
+        assert site.files() == []
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await call
+
+    assert caught.value.code() is CODE.UNAVAILABLE
+    assert refused(caught.value).message == "The server stops."
 
 
 @pytest.mark.parametrize("compression", [grpc.Compression.NoCompression, grpc.Compression.Gzip])

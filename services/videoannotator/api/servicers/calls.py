@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, TypeVar
@@ -13,7 +13,7 @@ import grpc
 from videoannotator.api.auth import MISSING
 from videoannotator.api.problems import answer_of
 from videoannotator.domain.access import Principal
-from videoannotator.domain.errors import Unauthenticated, VideoAnnotatorError
+from videoannotator.domain.errors import Unauthenticated, Unavailable, VideoAnnotatorError
 from videoannotator.rpc.status import abort, code_of
 from videoannotator.telemetry import bound, log
 from videoannotator.telemetry.metrics import RPC_SECONDS, RPCS
@@ -21,6 +21,7 @@ from videoannotator.telemetry.metrics import RPC_SECONDS, RPCS
 REQUEST_ID = "x-request-id"  #: metadata of a call and of its end
 CODE = "videoannotator-code"  #: trailing metadata: the code that REST tells for the same error
 FAULTS = frozenset({grpc.StatusCode.INTERNAL, grpc.StatusCode.DATA_LOSS})  #: of ours
+CLEANING_SECONDS = 10.0  # for a call that was sent away, to leave nothing behind
 
 T = TypeVar("T")
 
@@ -41,21 +42,50 @@ class Call:
         return self.principal
 
 
+class InHand:
+    """The calls that are worked on. They end before the server does: it drops what is left."""
+
+    def __init__(self) -> None:
+        """None yet."""
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self.ending = False
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """Around the work of one call, which runs in a task of its own."""
+        task = asyncio.current_task()
+        if task is not None:
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        yield
+
+    async def end(self, grace_seconds: float) -> None:
+        """Waits for them; after the grace they are told to come again."""
+        if self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=grace_seconds)
+        self.ending = True
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=CLEANING_SECONDS)
+
+
 @asynccontextmanager
-async def answered(context: Any, call: Call) -> AsyncIterator[None]:
+async def answered(context: Any, call: Call, in_hand: InHand) -> AsyncIterator[None]:
     """Around the work of a call: its lines in the log carry its id, and an error ends it."""
     context.set_trailing_metadata(((REQUEST_ID, call.request_id),))
-    with bound(request_id=call.request_id):
-        async with _Ending(context, call):
+    with in_hand.one(), bound(request_id=call.request_id):
+        async with _Ending(context, call, in_hand):
             yield
 
 
 class _Ending:
     """Takes every exception of a call; only a class can do that without a blind except."""
 
-    def __init__(self, context: Any, call: Call) -> None:
+    def __init__(self, context: Any, call: Call, in_hand: InHand) -> None:
         self._context = context
         self._call = call
+        self._in_hand = in_hand
         self._began = time.monotonic()
 
     async def __aenter__(self) -> None:
@@ -68,6 +98,8 @@ class _Ending:
         trace: TracebackType | None,
     ) -> None:
         """Ends the call with the error's status; one that nobody expected is told in the log."""
+        if isinstance(error, asyncio.CancelledError) and self._in_hand.ending:
+            error = Unavailable("The server stops.", hint="Call again in a moment.")
         if isinstance(error, Exception) and not isinstance(error, grpc.aio.BaseError):
             fault = self._fault(error)
             self._log(code_of(fault))

@@ -13,7 +13,7 @@ import grpc
 
 from videoannotator.api.auth import Callers
 from videoannotator.api.middleware import request_id_from
-from videoannotator.api.servicers.calls import REQUEST_ID, Call, answered, to_its_end
+from videoannotator.api.servicers.calls import REQUEST_ID, Call, InHand, answered, to_its_end
 from videoannotator.domain.access import Principal
 from videoannotator.domain.errors import VideoAnnotatorError
 from videoannotator.rpc.auth import METADATA_KEY, Continuation
@@ -35,6 +35,7 @@ class Gate(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
         self._callers = callers
         self._services = services
         self._max_bytes = max_bytes
+        self.in_hand = InHand()
 
     async def intercept_service(
         self, continuation: Continuation, details: grpc.HandlerCallDetails
@@ -55,19 +56,23 @@ class Gate(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
             request_id=request_id_from(given.get(REQUEST_ID, "")),
             principal=None if asking.exception() else asking.result(),
         )
-        return _refusing(call, asking) if asking.exception() else self._guarded(handler, call)
+        return (
+            _refusing(call, asking, self.in_hand)
+            if asking.exception()
+            else self._guarded(handler, call)
+        )
 
     def _guarded(self, handler: Any, call: Call) -> Any:
         decode = decoder(handler.request_deserializer, self._max_bytes)
         encode = handler.response_serializer
         if handler.stream_unary:
             each = decoder(handler.request_deserializer)
-            behaviour = _from_many(handler.stream_unary, call)
+            behaviour = _from_many(handler.stream_unary, call, self.in_hand)
             return grpc.stream_unary_rpc_method_handler(behaviour, each, encode)
         if handler.unary_stream:
-            behaviour = _to_many(handler.unary_stream, call)
+            behaviour = _to_many(handler.unary_stream, call, self.in_hand)
             return grpc.unary_stream_rpc_method_handler(behaviour, decode, encode)
-        behaviour = _one_to_one(handler.unary_unary, call)
+        behaviour = _one_to_one(handler.unary_unary, call, self.in_hand)
         return grpc.unary_unary_rpc_method_handler(behaviour, decode, encode)
 
 
@@ -89,37 +94,40 @@ async def _settled(work: Awaitable[T]) -> "asyncio.Future[T]":
     return future
 
 
-def _refusing(call: Call, asked: "asyncio.Future[Principal | None]") -> Any:
+def _refusing(call: Call, asked: "asyncio.Future[Principal | None]", in_hand: InHand) -> Any:
     """Answers with what asking for the caller raised. As a stream, so that nothing is read."""
 
     async def refuse(messages: Any, context: Any) -> None:
-        async with answered(context, call):
+        async with answered(context, call, in_hand):
             asked.result()
 
     return grpc.stream_unary_rpc_method_handler(refuse)
 
 
-def _one_to_one(serve: Any, call: Call) -> Behaviour:
+def _one_to_one(serve: Any, call: Call, in_hand: InHand) -> Behaviour:
     async def behaviour(request: Any, context: Any) -> Any:
-        async with answered(context, call):
+        async with answered(context, call, in_hand):
             return await to_its_end(serve(_understood(request), call))
 
     return behaviour
 
 
-def _from_many(serve: Any, call: Call) -> Behaviour:
+def _from_many(serve: Any, call: Call, in_hand: InHand) -> Behaviour:
     async def behaviour(messages: Any, context: Any) -> Any:
-        async with answered(context, call), aclosing(_each_understood(messages)) as understood:
+        async with (
+            answered(context, call, in_hand),
+            aclosing(_each_understood(messages)) as understood,
+        ):
             return await serve(understood, call)
 
     return behaviour
 
 
-def _to_many(serve: Any, call: Call) -> Behaviour:
+def _to_many(serve: Any, call: Call, in_hand: InHand) -> Behaviour:
     # Written by hand and not yielded: when the client goes away, what is closed is closed now.
     async def behaviour(request: Any, context: Any) -> None:
         async with (
-            answered(context, call),
+            answered(context, call, in_hand),
             aclosing(serve(_understood(request), call)) as messages,
         ):
             async for message in messages:
