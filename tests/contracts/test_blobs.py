@@ -182,3 +182,12 @@ async def test_keys_that_are_no_keys_are_refused(blobs: BlobStore, key: str) -> 
         await blobs.delete_prefix(key)
 
     assert await blobs.list("") == []
+
+
+async def test_a_folder_that_many_delete_at_once_is_gone(blobs: BlobStore) -> None:
+    for _ in range(20):
+        await asyncio.gather(*(blobs.put(f"a/{name}", pieces(b"1")) for name in range(20)))
+
+        await asyncio.gather(*(blobs.delete_prefix("a") for _ in range(4)))
+
+        assert await blobs.list("a") == []

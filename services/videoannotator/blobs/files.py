@@ -280,7 +280,10 @@ def _delete(path: Path) -> int:
         path.unlink(missing_ok=True)
         return int(existed)
     count = sum(not file.name.startswith(PARTIAL) for file in _files(path))
-    shutil.rmtree(path)
+    while path.exists():
+        # Api and scheduler delete the bytes of the same video at the same time.
+        with suppress(FileNotFoundError):
+            shutil.rmtree(path)
     return count
 
 
