@@ -37,6 +37,7 @@ class Seen:
     """What one watcher saw."""
 
     job: str
+    start: int | None = None  #: the id that came with the state of the job, which is told first
     ids: list[int] = field(default_factory=list)
     delays: list[float] = field(default_factory=list)  #: seconds since the event was written
     resumed: int = 0
@@ -57,7 +58,9 @@ class Watcher(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Asks for the events after the last one seen."""
         self._transport = cast(asyncio.Transport, transport)
-        last = f"Last-Event-ID: {self._seen.ids[-1]}\r\n" if self._seen.ids else ""
+        seen = self._seen
+        newest = seen.ids[-1] if seen.ids else seen.start
+        last = "" if newest is None else f"Last-Event-ID: {newest}\r\n"
         self._transport.write(
             f"GET /api/v1/jobs/{self._seen.job}/events HTTP/1.1\r\nHost: bench\r\n"
             f"Authorization: Bearer {self._plan.token}\r\n{last}\r\n".encode()
@@ -77,6 +80,9 @@ class Watcher(asyncio.Protocol):
             self._transport.abort()
 
     def _note(self, number: int, data: bytes) -> None:
+        if self._seen.start is None:
+            self._seen.start = number
+            return
         self._seen.ids.append(number)
         written = TIMESTAMP.search(data)
         if written:
