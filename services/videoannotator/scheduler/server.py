@@ -6,7 +6,6 @@ from typing import Any
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
-from grpc_health.v1.health import OVERALL_HEALTH
 from grpc_reflection.v1alpha import reflection
 
 from videoannotator.rpc.auth import TokenInterceptor
@@ -43,8 +42,7 @@ class SchedulerServer:
         add: Any = scheduler_pb2_grpc.add_SchedulerServiceServicer_to_server  # has no types
         add(self._servicer, server)
         health_pb2_grpc.add_HealthServicer_to_server(self._checks, server)
-        for service in (OVERALL_HEALTH, SERVICE):
-            await self._checks.set(service, health_pb2.HealthCheckResponse.SERVING)
+        await self._checks.set(SERVICE, health_pb2.HealthCheckResponse.SERVING)
         reflection.enable_server_reflection([SERVICE, reflection.SERVICE_NAME], server)
         credentials = self._certificates.for_server() if self._certificates else None
         port = bind(server, listen, credentials, "scheduler.listen")
