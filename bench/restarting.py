@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 
 from bench import Figure
 from bench.services import Place, databases, place, start, stop
+from bench.submitting import sample
 from tests.fakes.site import PLUGINS
 from videoannotator.blobs import keys
 from videoannotator.blobs.files import FileBlobs
@@ -41,7 +42,7 @@ async def submit_all(here: Place, database: Database) -> None:
     key = keys.video_source(user.id, name)
 
     async def source() -> Any:
-        yield b"not looked at"
+        yield sample().read_bytes()
 
     stored = await FileBlobs(here.root).put(key, source())
     video = Video(
