@@ -126,6 +126,7 @@ async def test_an_api_that_dies_at_any_step_of_an_upload_leaves_nothing_wrong(
     if known:
         await template.submit(await template.add_video(clip), ("journal", {}))
     await template.close()
+    (tmp_path / "template").mkdir(exist_ok=True)
     content = clip.read_bytes()  # noqa: ASYNC240 - it is small
     stage = Stage(nursery, template, content, tmp_path, repeated)
 
