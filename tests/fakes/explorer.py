@@ -52,6 +52,7 @@ class Exploration:
     phases: str
     folder: Path  #: for the report
     options: tuple[str, ...] = ()
+    key_id: str = ""  #: of the key, which is not to be ended
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +84,7 @@ async def explore(wanted: Exploration) -> Found:
             **os.environ,
             "SCHEMATHESIS_HOOKS": "tests.fakes.explorer_hooks",
             "PYTHONPATH": str(ROOT),
+            "EXPLORER_KEY_ID": wanted.key_id,
         },
         cwd=wanted.folder,
     )

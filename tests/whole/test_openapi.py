@@ -110,6 +110,8 @@ async def some_jobs(site: ApiSite, key: str) -> None:
 
 async def run(site: ApiSite, key: str | None, folder: Path, *options: str) -> Found:
     """Explores the site; raises AssertionError for whatever is found."""
+    async with client_of(site.app, key) as client:
+        key_id = (await client.get("/api/v1/me")).json().get("key_id", "")
     async with listening(site.app) as address:
         found = await explore(
             Exploration(
@@ -120,6 +122,7 @@ async def run(site: ApiSite, key: str | None, folder: Path, *options: str) -> Fo
                 phases=PHASES,
                 folder=folder,
                 options=options,
+                key_id=key_id,
             )
         )
     print(f"OPENAPI_SEED={SEED} OPENAPI_EXAMPLES={EXAMPLES}: {found.cases} cases")
