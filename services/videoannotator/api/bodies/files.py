@@ -13,7 +13,9 @@ class FileBody(BaseModel):
     public_name: str = Field(
         description="Name under which it is saved.", examples=["clip_scene_detection.json"]
     )
-    role: str = Field(description="`result`; or `view`, for what only a page shows.", examples=["result"])
+    role: str = Field(
+        description="`result`; or `view`, for what only a page shows.", examples=["result"]
+    )
     media_type: str = Field(description="Its media type.", examples=["application/json"])
     size_bytes: int = Field(ge=0, description="Its size.")
     sha256: str = Field(description="SHA-256 of its bytes, hexadecimal.")
