@@ -47,6 +47,9 @@ def pytest_configure(config: pytest.Config) -> None:
         if name.startswith("VIDEOANNOTATOR_") or name in OLD_NAMES:
             del os.environ[name]
     config.addinivalue_line("markers", "sqlite(reason): about files of SQLite")
+    config.addinivalue_line(
+        "markers", "postgresql: about a server of PostgreSQL, or long: make test-postgresql runs it"
+    )
     if not hasattr(config, "workerinput"):  # xdist's workers share what their controller made
         alive = databases.begin(config.getoption("--database"))
         config.add_cleanup(lambda: databases.end(alive))
@@ -63,16 +66,24 @@ def pytest_runtest_teardown(item: pytest.Item) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Puts the slow tests first, so that the quick ones fill the gaps beside them."""
-    if config.getoption("--database") == "postgresql":
-        left_out = [item for item in items if not _differs_on_postgresql(item)]
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in set(left_out)]
+    on_postgresql = config.getoption("--database") == "postgresql"
+    belongs = _differs_on_postgresql if on_postgresql else _runs_on_sqlite
+    left_out = {item for item in items if not belongs(item)}
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
+    if on_postgresql:
         for item in items:
             _skip_sqlite(item)
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
+def _runs_on_sqlite(item: pytest.Item) -> bool:
+    return item.get_closest_marker("postgresql") is None
+
+
 def _differs_on_postgresql(item: pytest.Item) -> bool:
+    if not _runs_on_sqlite(item):
+        return True
     names = set(getattr(item, "fixturenames", ()))
     return bool(names & ON_A_DATABASE) and "database_url" not in names
 

@@ -13,6 +13,8 @@ from videoannotator.domain.errors import DatabaseUnavailable
 from videoannotator.store.engine import Database
 from videoannotator.store.jobs import Jobs
 
+pytestmark = pytest.mark.postgresql
+
 MANY = 40  # more than all connections of two processes
 
 

@@ -23,7 +23,7 @@ from videoannotator.blobs.files import FileBlobs
 from videoannotator.store import tables
 from videoannotator.store.engine import Database
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.postgresql]
 
 KILLED = -9
 KEY = "the same key"

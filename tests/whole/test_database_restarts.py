@@ -16,7 +16,7 @@ from videoannotator.store.jobs import Jobs
 from videoannotator.store.patience import PATIENCE_SECONDS
 from videoannotator.store.rows import JobFilter
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.postgresql, pytest.mark.timeout(300)]
 
 CUSTOMERS = 3
 WORK_SECONDS = 1.5

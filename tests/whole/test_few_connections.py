@@ -17,7 +17,7 @@ from videoannotator.store.engine import Database
 from videoannotator.store.jobs import Jobs
 from videoannotator.store.rows import JobFilter, NewJob, NewRun
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.postgresql]
 
 AT_ONCE = 100
 FEW = 16  # connections of a server; three of them are kept for its administrator

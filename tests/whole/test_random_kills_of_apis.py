@@ -3,7 +3,6 @@
 KILL_SEED=<number> in the environment repeats the choices of an earlier run.
 """
 
-import os
 import random
 import shutil
 from collections.abc import AsyncIterator
@@ -11,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes import databases
 from tests.fakes.chaos import thrown_seed
 from tests.fakes.leftovers import half_videos, swept_later
 from tests.fakes.mortal import Nursery
@@ -21,9 +19,7 @@ from videoannotator.scheduler.composing import socket_folder
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(
-        os.environ.get(databases.KIND) != "postgresql", reason="make test-postgresql runs it"
-    ),
+    pytest.mark.postgresql,
 ]
 
 JOBS = 50
