@@ -46,7 +46,7 @@ async def test_an_event_is_not_seen_before_one_with_a_lower_id(
     async with stored.database.writing() as connection:
         await write(connection, an_event(stored, "first"))
         writing = asyncio.create_task(write_the_second())
-        waited = await waits(writing)
+        waited = await waits(writing, stored.database)
         seen = await events.after(0)
     await writing
     seen += await events.after(seen[-1].id if seen else 0)

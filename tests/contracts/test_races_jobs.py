@@ -90,7 +90,7 @@ async def test_a_cancel_decides_on_what_the_scheduler_writes_at_that_moment(
     async with held(stored.database, stored.epoch) as transaction:
         await end_in(transaction, rows, 0, RunState.SUCCEEDED)
         cancelling = asyncio.create_task(jobs(other).cancel(stored.owner, rows.job.id))
-        assert await waits(cancelling)
+        assert await waits(cancelling, stored.database)
     (answer,) = await asyncio.gather(cancelling, return_exceptions=True)
 
     after = await seen(stored, rows)
@@ -120,7 +120,7 @@ async def test_the_scheduler_decides_on_a_cancel_of_that_moment(
 
     async with paused_cancel(stored, rows):
         starting = asyncio.create_task(start())
-        assert await waits(starting)
+        assert await waits(starting, stored.database)
     await starting
 
     after = await seen(stored, rows)
@@ -147,7 +147,7 @@ async def test_two_runs_that_end_together_end_their_job_once(
     async with transaction(stored.database, stored.epoch) as writing:
         await end_in(writing, rows, 0, RunState.SUCCEEDED)
         ending = asyncio.create_task(end_the_second())
-        assert await waits(ending)
+        assert await waits(ending, stored.database)
     await ending
 
     after = await seen(stored, rows)

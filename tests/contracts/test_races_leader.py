@@ -63,7 +63,7 @@ async def test_an_insert_in_flight_is_counted_by_the_takeover(
     async with transaction(stored.database, stored.epoch) as writing:
         await writing.write(rows, launch_of(rows))
         taking = asyncio.create_task(take_over_and_count(other))
-        waited = await waits(taking)
+        waited = await waits(taking, stored.database)
 
     safe = safe or database_url.startswith("sqlite")
     assert waited is safe
