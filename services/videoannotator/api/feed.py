@@ -7,8 +7,8 @@ id.
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -90,20 +90,16 @@ class Feed:
         """The process is ending: streams end too, so that it need not wait for them."""
         return self._closed.is_set()
 
-    @asynccontextmanager
-    async def watch(self, watcher: Watcher) -> AsyncIterator[Watcher]:
-        """Hands the watcher what is new and wakes it."""
+    def join(self, watcher: Watcher) -> None:
+        """Hands the watcher what is new and wakes it, until it leaves."""
         self._watchers.add(watcher)
         self._by_job[watcher.job_id].add(watcher)
         if self._reading is None or self._reading.done():
             self._last_id = None
             self._reading = asyncio.create_task(self._read())
-        try:
-            yield watcher
-        finally:
-            self._leave(watcher)
 
-    def _leave(self, watcher: Watcher) -> None:
+    def leave(self, watcher: Watcher) -> None:
+        """Forgets a watcher."""
         self._watchers.discard(watcher)
         together = self._by_job[watcher.job_id]
         together.discard(watcher)

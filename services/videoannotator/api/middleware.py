@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from videoannotator.api.paths import route_path
+from videoannotator.api.streaming import send_left
 from videoannotator.telemetry import bound, log
 from videoannotator.telemetry.metrics import HTTP_REQUEST_SECONDS, HTTP_REQUESTS
 
@@ -38,6 +39,7 @@ class RequestContext:
         with bound(request_id=request_id):
             try:
                 await self._app(scope, receive, seen.send)
+                await send_left(scope, receive, send)
             finally:
                 _log_access(scope, method, seen.status, time.monotonic() - began)
 

@@ -12,7 +12,7 @@ import pytest
 from tests.fakes.api_site import ApiSite
 from tests.fakes.http_server import served
 from videoannotator.api.operations.watching import Message
-from videoannotator.api.routes.events import line_of
+from videoannotator.api.routes.events import lines_of
 from videoannotator.domain.events import EventKind
 
 SHORT = 0.2
@@ -162,8 +162,8 @@ async def test_a_strange_last_id_counts_as_none(site: ApiSite, port: int, given:
 
 
 def test_a_message_is_one_line_of_data_whatever_is_in_it() -> None:
-    told = line_of(Message(kind=EventKind.LOG, id=7, data={"message": "a\nb\r\ndata: c"}))
+    told = lines_of(Message(kind=EventKind.LOG, id=7, data={"message": "a\nb\r\ndata: c"}))
 
-    assert told.startswith("event: job.log\nid: 7\ndata: ")
-    assert told.count("\n") == 4
-    assert told.endswith("\n\n")
+    assert told.startswith(b"event: job.log\nid: 7\ndata: ")
+    assert told.count(b"\n") == 4
+    assert told.endswith(b"\n\n")

@@ -1,7 +1,7 @@
 """Watching: what happens to jobs, as it happens, and what was logged."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,12 +22,13 @@ from videoannotator.telemetry import log
 HEARTBEAT_SECONDS = 15.0
 AGAIN_SECONDS = 1.0  # between two looks while the database does not answer
 BATCH = 200
+MOST_SHARED = 256  # messages that are kept for who is told the same
 ENDING = frozenset(FINAL_KINDS.values())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Message:
-    """One thing to tell a watcher."""
+    """One thing to tell; the same object for all who are told it."""
 
     kind: EventKind | None = None  #: None: about the stream itself
     id: int | None = None  #: None: not to be resumed from, as progress
@@ -51,9 +52,10 @@ class WatchOperations:
     feed: Feed
     hook: Hook
     heartbeat_seconds: float = HEARTBEAT_SECONDS
+    _shared: dict[int, Message] = field(default_factory=dict)  #: of the newest events, by id
 
     @use_case("events.watch")
-    async def watch(self, principal: Principal, last_id: int | None) -> AsyncIterator[Message]:
+    async def watch(self, principal: Principal, last_id: int | None) -> AsyncGenerator[Message]:
         """Everything that the caller may see, after the event `last_id` or from now on."""
         newest = await self.events.last_id()
         start = newest if last_id is None else min(last_id, newest)
@@ -62,7 +64,7 @@ class WatchOperations:
     @use_case("job.watch")
     async def watch_job(
         self, principal: Principal, job_id: str, last_id: int | None
-    ) -> AsyncIterator[Message] | None:
+    ) -> AsyncGenerator[Message] | None:
         """One job: its state, then what changes, until it has ended. None: nothing more will come.
 
         Raises: JobNotFound.
@@ -81,13 +83,16 @@ class WatchOperations:
 
     async def _stream(
         self, watcher: Watcher, last_id: int, first: list[Message]
-    ) -> AsyncIterator[Message]:
-        async with self.feed.watch(watcher):
+    ) -> AsyncGenerator[Message]:
+        self.feed.join(watcher)
+        try:
             yield Message(data={"type": "connected", "timestamp": _now()})
-            for message in first:
+            while first:
+                message = first.pop(0)
                 yield message
                 if message.kind in ENDING:
                     return
+                del message  # a stream waits for long; nothing that was told waits with it
             while not self.feed.closed:
                 watcher.woken.clear()
                 async for message in self._news(watcher, last_id):
@@ -95,10 +100,13 @@ class WatchOperations:
                     yield message
                     if watcher.job_id is not None and message.kind in ENDING:
                         return
+                    del message
                 if not await self._woken(watcher):
                     yield Message(data=_heartbeat())
+        finally:
+            self.feed.leave(watcher)
 
-    async def _news(self, watcher: Watcher, last_id: int) -> AsyncIterator[Message]:
+    async def _news(self, watcher: Watcher, last_id: int) -> AsyncGenerator[Message]:
         """Events first: progress that is older than an ending is not told after it."""
         while watcher.behind or watcher.news:
             if watcher.behind:
@@ -111,7 +119,7 @@ class WatchOperations:
             for event in new:
                 last_id = event.id
                 watcher.progress.pop(event.job_id, None)
-                yield _told(event)
+                yield self._told(event)
         progress, watcher.progress = watcher.progress, {}
         for data in progress.values():
             yield Message(kind=EventKind.UPDATE, data={**data, "timestamp": _now()})
@@ -145,9 +153,18 @@ class WatchOperations:
             await asyncio.wait_for(self.feed.until_closed(), AGAIN_SECONDS)
         return None
 
+    def _told(self, event: Event) -> Message:
+        message = self._shared.get(event.id)
+        if message is None:
+            if len(self._shared) >= MOST_SHARED:
+                self._shared.clear()
+            message = self._shared[event.id] = _told(event)
+        return message
+
     async def _woken(self, watcher: Watcher) -> bool:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(watcher.woken.wait(), self.heartbeat_seconds)
+        with suppress(TimeoutError):  # and not wait_for: that makes a task for each who waits
+            async with asyncio.timeout(self.heartbeat_seconds):
+                await watcher.woken.wait()
         return watcher.woken.is_set()
 
     @use_case("job.logs")

@@ -1,17 +1,19 @@
 """Server-sent events: what happens to jobs, as it happens; and their logs."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from functools import lru_cache
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from videoannotator.api.answers import Responses, answers
 from videoannotator.api.bodies.jobs import LogLineBody, LogsBody
-from videoannotator.api.operations.watching import Message
+from videoannotator.api.operations.watching import MOST_SHARED, Message
 from videoannotator.api.routes.documented import JobId
 from videoannotator.api.routes.requests import Caller, Use, asks_for_head
+from videoannotator.api.streaming import Left, Streaming
 from videoannotator.domain.errors import JobNotFound
 
 router = APIRouter(prefix="/api/v1", tags=["events"])
@@ -86,22 +88,19 @@ def _number(last_event_id: str | None) -> int | None:
     return int(last_event_id[:18])
 
 
-def _events(request: Request, messages: AsyncIterator[Message]) -> Response:
+def _events(request: Request, messages: AsyncGenerator[Message]) -> Response:
     if asks_for_head(request):
         return Response(media_type=STREAM, headers=HEADERS)
-    return StreamingResponse(_lines(messages), media_type=STREAM, headers=HEADERS)
+    return Streaming(Left(items=messages, written=lines_of), STREAM, HEADERS)
 
 
-async def _lines(messages: AsyncIterator[Message]) -> AsyncIterator[str]:
-    async for message in messages:
-        yield line_of(message)
-
-
-def line_of(message: Message) -> str:
-    """A message in the form of the HTML standard."""
+@lru_cache(maxsize=MOST_SHARED)
+def lines_of(message: Message) -> bytes:
+    """A message in the form of the HTML standard; made once for all who are told it."""
     kind = f"event: {message.kind}\n" if message.kind else ""
     number = f"id: {message.id}\n" if message.id is not None else ""
-    return f"{kind}{number}data: {json.dumps(message.data, ensure_ascii=False)}\n\n"
+    data = json.dumps(message.data, ensure_ascii=False)
+    return f"{kind}{number}data: {data}\n\n".encode()
 
 
 @router.get(
