@@ -24,6 +24,8 @@ from videoannotator.domain.errors import (
 
 #: Begins the name of a file that a put has not finished. No key may hold such a part.
 PARTIAL = ".partial-"
+#: After a power cut nobody looks here for what an upload brought; its move is what must last.
+INCOMING = "incoming"
 _PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,199}", re.ASCII)
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _DENIED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
@@ -65,13 +67,15 @@ class FileBlobs:
         """
         writing = _Writing(self.path(key))
         try:
-            async for batch in _batches(chunks, max_bytes):
+            rest: list[bytes] = []
+            async for batch in _batches(chunks, max_bytes, rest):
                 await writing.begin(batch)
             await writing.settle()
-            return await _in_thread(writing.finish)
+            return await _in_thread(lambda: writing.finish(rest))
         finally:
-            await writing.settle(quietly=True)
-            await _in_thread(writing.discard)
+            if not writing.finished:
+                await writing.settle(quietly=True)
+                await _in_thread(writing.discard)
 
     async def move(self, source: str, target: str) -> None:
         """Renames. Raises: BlobNotFound."""
@@ -134,6 +138,7 @@ class _Writing:
         self._sha256 = hashlib.sha256()
         self._size = 0
         self._busy: asyncio.Future[None] | None = None
+        self.finished = False  #: the bytes have their name
 
     async def begin(self, batch: list[bytes]) -> None:
         """Waits for the batch before, then hands this one to a thread."""
@@ -162,14 +167,17 @@ class _Writing:
             self._file = self._partial.open("xb")
         return self._file
 
-    def finish(self) -> Stored:
-        """Makes the bytes lasting and gives them their name."""
+    def finish(self, rest: list[bytes]) -> Stored:
+        """Writes what is left, makes the bytes lasting and gives them their name."""
+        self._write(rest)
         file = self._opened()
         file.flush()
         os.fsync(file.fileno())
         file.close()
         self._partial.replace(self._target)
-        _sync_folder(self._target.parent)
+        self.finished = True
+        if self._target.parent.name != INCOMING:
+            _sync_folder(self._target.parent)
         return Stored(size_bytes=self._size, sha256=self._sha256.hexdigest())
 
     def discard(self) -> None:
@@ -217,11 +225,11 @@ async def _done(future: asyncio.Future[T]) -> None:
 
 
 async def _batches(
-    chunks: AsyncIterator[bytes], max_bytes: int | None
+    chunks: AsyncIterator[bytes], max_bytes: int | None, rest: list[bytes]
 ) -> AsyncIterator[list[bytes]]:
     """Gathers chunks to batches of about CHUNK_BYTES: a hop into a thread costs more than a copy.
 
-    Raises: TooLarge.
+    What is left in the end goes into `rest`. Raises: TooLarge.
     """
     batch: list[bytes] = []
     waiting = total = 0
@@ -234,7 +242,7 @@ async def _batches(
         if waiting >= CHUNK_BYTES:
             yield batch
             batch, waiting = [], 0
-    yield batch
+    rest += batch
 
 
 def _move(source: Path, target: Path) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import cache
 from typing import Any
 
 from pydantic import AliasChoices, ValidationError
@@ -68,14 +69,19 @@ def json_schema(spec: PipelineSpec) -> dict[str, Any]:
 
 def config_schema(spec: PipelineSpec) -> dict[str, dict[str, Any]]:
     """The public server's description: name -> type, default, description, and our bounds."""
-    properties: dict[str, dict[str, Any]] = json_schema(spec)["properties"]
+    return {name: dict(described) for name, described in _described(spec.parameters).items()}
+
+
+@cache  # making a schema takes longer than all else that a submission is checked for
+def _described(model: type[Parameters]) -> Mapping[str, Mapping[str, Any]]:
+    properties: dict[str, dict[str, Any]] = model.model_json_schema(by_alias=False)["properties"]
     return {name: _v1_field(described) for name, described in properties.items()}
 
 
 def _checked(
     spec: PipelineSpec, values: Mapping[str, object], known: Mapping[str, str]
 ) -> tuple[dict[str, Any], tuple[Problem, ...]]:
-    described = config_schema(spec)
+    described = _described(spec.parameters)
     truths = {k for k, v in values.items() if _is_misplaced_truth(v, described[known[k]])}
     wrong = tuple(_truth_for_number(spec, key, described[known[key]]) for key in sorted(truths))
     rest = {key: value for key, value in values.items() if key not in truths}

@@ -1,7 +1,7 @@
 """Who did what, for the operator."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -9,8 +9,11 @@ from sqlalchemy import insert, select
 
 from videoannotator.domain.access import Principal
 from videoannotator.store import tables as t
+from videoannotator.store.connections import AsyncConnection
 from videoannotator.store.engine import Database
 from videoannotator.store.reading import clock, records
+
+INSERT = insert(t.audit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +27,32 @@ class Entry:
     action: str
     object_id: str | None
     detail: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Used:
+    """What somebody does, before it is known to what. Secrets do not belong into `detail`."""
+
+    principal: Principal | None
+    action: str
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+async def write(
+    connection: AsyncConnection, use: Used, object_id: str | None, now: datetime
+) -> None:
+    """Writes an entry in the transaction of what was done: both are there, or neither."""
+    await connection.execute(
+        INSERT,
+        {
+            "at": now,
+            "user_id": use.principal and use.principal.user_id,
+            "key_id": use.principal and use.principal.key_id,
+            "action": use.action,
+            "object_id": object_id,
+            "detail": dict(use.detail),
+        },
+    )
 
 
 class Audit:
@@ -42,16 +71,8 @@ class Audit:
     ) -> None:
         """Writes down that `principal` did `action`. Secrets do not belong into `detail`."""
         async with self._database.writing() as connection:
-            await connection.execute(
-                insert(t.audit).values(
-                    at=await clock(connection),
-                    user_id=principal and principal.user_id,
-                    key_id=principal and principal.key_id,
-                    action=action,
-                    object_id=object_id,
-                    detail=dict(detail or {}),
-                )
-            )
+            use = Used(principal=principal, action=action, detail=detail or {})
+            await write(connection, use, object_id, await clock(connection))
 
     async def newest(self, limit: int = 100) -> list[Entry]:
         """The latest entries, newest first."""

@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, func, insert, or_, select, text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from videoannotator.domain.events import Event, EventKind
 from videoannotator.domain.jobs import Attempt, JobState, Run
 from videoannotator.store import tables as t
+from videoannotator.store.connections import AsyncConnection
 from videoannotator.store.engine import Database
 from videoannotator.store.reading import records
 from videoannotator.store.records import event_of
@@ -18,6 +18,8 @@ from videoannotator.store.rows import JobRows, reached
 from videoannotator.store.visibility import well_formed
 
 EVENT_LOCK = 0x7661_0001  # "va"; the key of the advisory lock under which ids are assigned
+LOCK = text(f"SELECT pg_advisory_xact_lock({EVENT_LOCK})")
+INSERT = insert(t.events)
 
 FINAL_KINDS = {
     JobState.COMPLETED: EventKind.COMPLETE,
@@ -128,7 +130,7 @@ async def append(connection: AsyncConnection, new: Sequence[NewEvent], now: date
     if not new:
         return
     if connection.dialect.name == "postgresql":
-        await connection.execute(text(f"SELECT pg_advisory_xact_lock({EVENT_LOCK})"))
+        await connection.execute(LOCK)
     values = [
         {
             "kind": each.kind,
@@ -141,7 +143,7 @@ async def append(connection: AsyncConnection, new: Sequence[NewEvent], now: date
         }
         for each in new
     ]
-    await connection.execute(insert(t.events), values)
+    await connection.execute(INSERT, values)
 
 
 class Events:

@@ -4,12 +4,13 @@ from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, bindparam, func, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from videoannotator.domain.access import Principal
 from videoannotator.domain.errors import Forbidden, JobAlreadyEnded, JobNotFound
 from videoannotator.domain.jobs import Artifact, JobKind, JobState, Wants
 from videoannotator.store import tables as t
+from videoannotator.store.audit import Used
+from videoannotator.store.connections import AsyncConnection
 from videoannotator.store.engine import Database
 from videoannotator.store.events import append, state_events
 from videoannotator.store.listing import conditions, page_of
@@ -39,14 +40,17 @@ class Jobs:
         """Reads and writes `database`."""
         self._database = database
 
-    async def submit(self, new: NewJob, max_queued_runs: int = 0) -> tuple[JobRows, bool]:
-        """Stores a job, once per idempotency key. True when it is new.
+    async def submit(
+        self, new: NewJob, max_queued_runs: int = 0, use: Used | None = None
+    ) -> tuple[JobRows, bool]:
+        """Stores a job with its upload, once per idempotency key. True when it is new.
 
-        `max_queued_runs` limits what waits per owner; 0: no limit.
+        `max_queued_runs` limits what waits per owner; 0: no limit. `use` is written into the audit
+        log; all of it in one transaction.
         Raises: IdempotencyMismatch, LimitReached, VideoNotFound.
         """
         async with self._database.writing() as connection:
-            return await submit_job(connection, new, max_queued_runs)
+            return await submit_job(connection, new, max_queued_runs, use)
 
     async def get(self, principal: Principal, job_id: str) -> JobRows:
         """One job. Raises: JobNotFound."""

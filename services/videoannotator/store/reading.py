@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, RowMapping, Select, bindparam, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from videoannotator.store import tables as t
+from videoannotator.store.connections import AsyncConnection
 from videoannotator.store.records import attempt_of, job_of, run_of, video_of, worker_of
 from videoannotator.store.rows import JobRows
 from videoannotator.store.types import database_now
@@ -18,9 +18,12 @@ Record = TypeVar("Record")
 Which = Select[Any] | Sequence[str]  # ids of jobs
 
 
+CLOCK = select(database_now())
+
+
 async def clock(connection: AsyncConnection) -> datetime:
     """The database's clock."""
-    return (await connection.execute(select(database_now()))).scalar_one()
+    return (await connection.execute(CLOCK)).scalar_one()
 
 
 async def records(

@@ -96,6 +96,7 @@ class NewJob:
     priority: int = 0
     idempotency_key: str | None = None
     request_sha256: str | None = None  #: of the request, to tell a repetition from another one
+    upload: Video | None = None  #: new bytes, unless the owner has the same; then `video_id` is its
     runs: tuple[NewRun, ...]
     kind: JobKind = JobKind.ANNOTATION
 

@@ -3,8 +3,7 @@
 from collections.abc import Iterable
 from datetime import timedelta
 
-from sqlalchemy import delete, func, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import delete, func, select, update
 
 from videoannotator.domain.access import Principal
 from videoannotator.domain.errors import VideoNotFound
@@ -13,7 +12,8 @@ from videoannotator.store import tables as t
 from videoannotator.store.engine import Database
 from videoannotator.store.purging import doom_video, video_is_used
 from videoannotator.store.reading import clock, records
-from videoannotator.store.records import video_of, video_values
+from videoannotator.store.records import video_of
+from videoannotator.store.submitting import add_video, lock_owner
 from videoannotator.store.visibility import video_visible, well_formed
 
 
@@ -27,13 +27,8 @@ class Videos:
     async def add(self, video: Video) -> Video:
         """Stores `video`; when its owner has these bytes already, returns that video instead."""
         async with self._database.writing() as connection:
-            owner = select(t.users.c.id).where(t.users.c.id == video.owner_id)
-            await connection.execute(owner.with_for_update(key_share=True))
-            known = await self._same(connection, video)
-            if known is not None:
-                return known
-            await connection.execute(insert(t.videos).values(video_values(video)))
-            return video
+            await lock_owner(connection, video.owner_id)
+            return await add_video(connection, video)
 
     async def get(self, principal: Principal, video_id: str) -> Video:
         """One video that the caller may see. Raises: VideoNotFound."""
@@ -104,13 +99,3 @@ class Videos:
         doomed = (c.id == video_id, c.delete_requested_at.is_not(None), ~video_is_used())
         async with self._database.writing() as connection:
             await connection.execute(delete(t.videos).where(*doomed))
-
-    async def _same(self, connection: AsyncConnection, video: Video) -> Video | None:
-        c = t.videos.c
-        query = select(t.videos).where(
-            c.owner_id == video.owner_id,
-            c.sha256 == video.sha256,
-            c.delete_requested_at.is_(None),
-        )
-        found = await records(connection, query, video_of)
-        return found[0] if found else None

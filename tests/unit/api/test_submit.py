@@ -3,17 +3,13 @@
 import asyncio
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
 
 from tests.fakes.api_site import ApiSite, open_site
 from tests.fakes.http_server import served, wire
-from videoannotator.domain.videos import Video
-from videoannotator.store.tables import videos
 from videoannotator.store.videos import Videos
 
 NESTED = '{"scene_detection": {"a": ' + "[" * 300 + "]" * 300 + "}}"
@@ -331,25 +327,3 @@ async def test_a_refusal_after_the_bytes_were_kept_takes_them_back(site: ApiSite
     me = (await site.admin.get("/api/v1/me")).json()["user_id"]
     assert await Videos(site.database).bytes_of(me) == 0
     assert await Videos(site.database).doomed() == []
-
-
-async def test_the_same_bytes_of_before_may_go_while_they_come_again(
-    site: ApiSite, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before = (await submit(site)).json()["video_id"]
-    add = Videos.add
-
-    async def add_late(self: Videos, video: Video) -> Video:
-        kept = await add(self, video)
-        if kept.id == before:  # its last job is purged right now
-            async with site.database.writing() as connection:
-                gone = update(videos).where(videos.c.id == before)
-                await connection.execute(gone.values(delete_requested_at=datetime.now(UTC)))
-        return kept
-
-    monkeypatch.setattr(Videos, "add", add_late)
-
-    answer = await submit(site)
-
-    assert answer.status_code == 201, answer.text
-    assert answer.json()["video_id"] != before

@@ -20,12 +20,12 @@ from videoannotator.domain.errors import (
     JobAlreadyEnded,
     JobNotFound,
     LimitReached,
-    VideoNotFound,
 )
 from videoannotator.domain.jobs import Artifact
 from videoannotator.domain.videos import Video
 from videoannotator.pipelines.catalogue import Catalogue
 from videoannotator.settings import ApiSettings
+from videoannotator.store.audit import Used
 from videoannotator.store.jobs import Jobs
 from videoannotator.store.rows import JobFilter, JobRows, NewJob
 from videoannotator.store.videos import Videos
@@ -70,16 +70,18 @@ class JobOperations:
         await self._check_bytes(principal, 0)
         return self.uploads.count(principal.user_id)
 
-    @use_case("job.submit", recorded=True)
+    @use_case("job.submit")
     async def submit(self, principal: Principal, request: Request, video: File | str) -> JobRows:
         """Stores a job on a new upload, or on the video of an id.
 
+        The store writes it into the audit log, in the same transaction.
         Raises: InvalidRequest, InvalidConfig, PipelineUnavailable, Forbidden, VideoNotFound,
         LimitReached, IdempotencyMismatch.
         """
         checked = plan(request, self.catalogue, principal)
         if isinstance(video, str):
-            rows = await self._store(principal, checked, await self._own_video(principal, video))
+            owned = await self._own_video(principal, video)
+            rows = await self._store(principal, checked, owned)
         else:
             rows = await self._submit_upload(principal, checked, video)
         self.scheduler.wake()
@@ -97,21 +99,11 @@ class JobOperations:
         await self.blobs.move(file.key, new.key)
         rows: JobRows | None = None
         try:
-            rows = await self._store_upload(principal, checked, new)
+            rows = await self._store(principal, checked, new, is_new=True)
             return rows
         finally:
             if rows is None or rows.video.id != new.id:
                 await self._withdraw(new)
-
-    async def _store_upload(self, principal: Principal, checked: Plan, new: Video) -> JobRows:
-        kept = await self.videos.add(new)
-        try:
-            return await self._store(principal, checked, kept, new.display_name)
-        except VideoNotFound:
-            if kept.id == new.id:
-                raise
-            # The same bytes of before went with their last job, right now: these are kept instead.
-            return await self._store_upload(principal, checked, new)
 
     async def _withdraw(self, video: Video) -> None:
         """Keeps nothing of a refused request, and the same bytes only once."""
@@ -120,19 +112,21 @@ class JobOperations:
             await self.videos.forget(video.id)
 
     async def _store(
-        self, principal: Principal, checked: Plan, video: Video, name: str = ""
+        self, principal: Principal, checked: Plan, video: Video, *, is_new: bool = False
     ) -> JobRows:
         new = NewJob(
             owner_id=principal.user_id,
             video_id=video.id,
-            video_name=name,
+            video_name=video.display_name if is_new else "",
+            upload=video if is_new else None,
             config=checked.config,
             priority=checked.priority,
             idempotency_key=checked.idempotency_key,
             request_sha256=checked.fingerprint(video.sha256),
             runs=checked.runs,
         )
-        rows, _ = await self.jobs.submit(new, self.limits.max_queued_runs_per_owner)
+        use = Used(principal=principal, action="job.submit")
+        rows, _ = await self.jobs.submit(new, self.limits.max_queued_runs_per_owner, use)
         return rows
 
     async def _check_bytes(self, principal: Principal, more: int) -> None:

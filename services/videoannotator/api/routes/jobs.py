@@ -1,6 +1,7 @@
 """/api/v1/jobs: submit, look, list, cancel, delete."""
 
 import uuid
+from contextlib import AsyncExitStack
 from datetime import datetime
 from typing import Annotated
 
@@ -64,12 +65,12 @@ async def submit_job(request: Request, use: Use, caller: Caller, base: Base) -> 
     to = Destination(
         field="video", key=key, blobs=blobs, max_bytes=use.jobs.limits.max_upload_bytes
     )
-    try:
+    async with AsyncExitStack() as in_vain:
+        in_vain.push_async_callback(blobs.delete_prefix, key)
         with use.jobs.uploads.unless_refused(caller.user_id, counted):
             form = await read_form(request.headers.get("content-type", ""), request.stream(), to)
             rows = await use.jobs.submit(caller, _fields(request, form), _video(form))
-    finally:
-        await blobs.delete_prefix(key)  # moved by now, unless something went wrong
+        in_vain.pop_all()  # the bytes are moved by now
     body = job_body(rows, now(), base=base, artifacts=())
     return JSONResponse(
         body.model_dump(mode="json"), 201, headers={"Location": f"{base}/api/v1/jobs/{body.id}"}
