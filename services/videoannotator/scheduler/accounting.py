@@ -21,6 +21,13 @@ def show(rows: tuple[JobRows, ...], epoch: int) -> None:
     metrics.show_workers(workers)
 
 
+def stand_by() -> None:
+    """Takes back what only a leader knows: sums over all schedulers would count it twice."""
+    metrics.LEADER.set(0)
+    metrics.show_runs({})
+    metrics.show_workers({})
+
+
 def tell(rows: JobRows, changes: Changes, now: datetime) -> None:
     """Counts and logs the changes of one transaction; `rows` are those before it."""
     before = {run.id: run for run in rows.runs}

@@ -9,6 +9,7 @@ from datetime import datetime
 from videoannotator.domain.errors import NotLeader, StorageError, Unavailable
 from videoannotator.domain.leadership import Leadership
 from videoannotator.rpc.certificates import Certificates
+from videoannotator.scheduler import accounting
 from videoannotator.scheduler.inbox import Inbox
 from videoannotator.scheduler.lease import Lease
 from videoannotator.scheduler.loop import Loop, Pace, until_idle
@@ -56,7 +57,7 @@ class Scheduler:
         self._loop_task: asyncio.Task[None] | None = None
         self._running: asyncio.Task[None] | None = None
         self._stopping = False
-        servicer = SchedulerServicer(self._inbox.ring, lambda: self._loop, parts.policy)
+        servicer = SchedulerServicer(self._wake, lambda: self._loop, parts.policy)
         self._server = SchedulerServer(servicer, terms.internal_token_sha256, terms.certificates)
         self._address = ""
 
@@ -102,6 +103,9 @@ class Scheduler:
         await self._server.stop()
         await self._parts.launcher.close()
 
+    def _wake(self) -> None:
+        self._inbox.ring()
+
     async def _run(self) -> None:
         while not self._stopping:
             sent_at = time.monotonic()
@@ -131,11 +135,15 @@ class Scheduler:
             await asyncio.sleep(1.0)
         finally:
             lease.lose()
+            accounting.stand_by()
             await self._give_up(lease)
             log.info("scheduler.led", epoch=lease.epoch)
 
     async def _loop_on(self, lease: Lease, leader_since: datetime) -> None:
         """Ticks and renews; raises what the loop died of."""
+        # Tried with one inbox for all: what calls of the last leadership had left in it made this
+        # one believe that it had called those workers, and it never did.
+        self._inbox = Inbox()
         loop = Loop(self._parts, lease, self._inbox, leader_since, self._terms.pace)
         renewing = asyncio.create_task(self._renew(lease), name="renew the lease")
         self._loop_task = asyncio.create_task(self._tick(loop, lease), name="loop")

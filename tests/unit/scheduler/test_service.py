@@ -8,10 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from prometheus_client import REGISTRY
 
 from tests.fakes.bench import parts_of
 from tests.fakes.launcher import FakeLauncher, FakeMachine
 from tests.fakes.stored import Stored
+from tests.fakes.worker_client import FakeWorker
 from videoannotator.domain.errors import DatabaseUnavailable
 from videoannotator.domain.jobs import RunState, WorkerState
 from videoannotator.rpc.tokens import sha256_hex
@@ -41,15 +43,14 @@ class Site:
         self.stored = stored
         self.leader = Leader(stored.database)
         self.machine = FakeMachine()
+        self.schedule = Flickering(stored.database)
+        self.workers: dict[str, FakeWorker] = {}
         self.folder = folder
         self.sockets = sockets
 
-    def scheduler(self, name: str, *, lease_seconds: float = 5.0, failures: int = 0) -> Scheduler:
-        parts = parts_of(self.stored, self.folder, FakeLauncher(self.machine), {})
-        if failures:
-            schedule = Flickering(self.stored.database)
-            schedule.failures = failures
-            parts = replace(parts, schedule=schedule)
+    def scheduler(self, name: str, *, lease_seconds: float = 5.0) -> Scheduler:
+        parts = parts_of(self.stored, self.folder, FakeLauncher(self.machine), self.workers)
+        parts = replace(parts, schedule=self.schedule)
         terms = Terms(
             holder=name,
             listen=f"unix:{self.sockets / name}.sock",
@@ -64,7 +65,7 @@ class Site:
     @asynccontextmanager
     async def running(self, name: str, **terms: float) -> AsyncIterator[Scheduler]:
         """A scheduler inside the block; its workers run on."""
-        scheduler = self.scheduler(name, **terms)  # type: ignore[arg-type]
+        scheduler = self.scheduler(name, **terms)
         await scheduler.start()
         try:
             yield scheduler
@@ -95,6 +96,16 @@ async def until_running(site: Site, job_id: str) -> None:
             if rows.runs[0].state is RunState.RUNNING:
                 return
             await asyncio.sleep(0.01)
+
+
+def attached(site: Site) -> int:
+    """How often a leader attached to a worker."""
+    return sum(worker.calls.count("Annotate") for worker in site.workers.values())
+
+
+def told_leaders() -> float | None:
+    """What the metrics of this process tell."""
+    return REGISTRY.get_sample_value("videoannotator_leader")
 
 
 async def holder(site: Site) -> str | None:
@@ -168,10 +179,34 @@ async def test_who_is_told_that_another_leads_steps_down_and_leaves_the_row_alon
 
 
 async def test_a_database_that_is_away_for_a_moment_ends_nothing(site: Site) -> None:
-    async with site.running("a", failures=2) as scheduler:
+    site.schedule.failures = 2
+    async with site.running("a") as scheduler:
         await until(lambda: scheduler.leading or not scheduler.alive)
         await site.stored.submit("p")
         await until(lambda: bool(site.machine.living()) or not scheduler.alive)
 
         assert scheduler.alive
         assert len(site.machine.living()) == 1
+
+
+async def test_who_leads_again_after_an_outage_attaches_again_to_its_workers(site: Site) -> None:
+    await site.stored.submit("p")
+    async with site.running("a") as scheduler:
+        await until(lambda: attached(site) == 1)
+
+        site.schedule.failures = 1_000_000  # what the worker tells from now on is not looked at
+        await site.leader.give_up("a", (await site.leader.read()).epoch)
+        meanwhile = await site.leader.acquire("b", "unix:/b", 60)
+        assert meanwhile is not None
+        await until(lambda: not scheduler.leading)
+        site.schedule.failures = 0
+        await site.leader.give_up("b", meanwhile.epoch)
+
+        await until(lambda: attached(site) == 2)
+
+
+async def test_metrics_tell_of_a_leader_only_while_it_leads(site: Site) -> None:
+    async with site.running("a"):
+        await until(lambda: told_leaders() == 1)
+
+    assert told_leaders() == 0
