@@ -11,6 +11,15 @@ from tests.architecture.source import PACKAGE, contract, modules
 # What an extra brings; the command and the SDK work without.
 EXTRAS = ("alembic", "fastapi", "grpc", "google.protobuf", "orjson", "prometheus_client", "psutil")
 SERVERS = ("sqlalchemy", "uvicorn")
+#: Of a library that a service does use, what it has no use for when it starts on SQLite.
+UNNEEDED = (
+    "alembic",
+    "mako",
+    "psycopg",
+    "sqlalchemy.dialects.postgresql",
+    "sqlalchemy.orm",
+    "typer",
+)
 
 
 def loaded_after(names: list[str]) -> set[str]:
@@ -63,9 +72,13 @@ def test_sdk_and_command_start_without_any_extra(name: str) -> None:
     assert loaded_after([name]).isdisjoint((*EXTRAS, *SERVERS))
 
 
+def test_an_api_loads_what_measures_machines_when_somebody_asks() -> None:
+    assert loaded_after(["videoannotator.api.process"]).isdisjoint({"psutil", "httpx"})
+
+
 @pytest.mark.parametrize("name", ["videoannotator.api.process", "videoannotator.scheduler.process"])
 def test_a_service_does_not_load_what_only_an_upgrade_or_another_one_needs(name: str) -> None:
     other = {"videoannotator.api.process": "scheduler", "videoannotator.scheduler.process": "api"}
     loaded = loaded_after([name])
 
-    assert loaded.isdisjoint({"alembic", "mako", "psycopg", f"videoannotator.{other[name]}"})
+    assert loaded.isdisjoint({*UNNEEDED, f"videoannotator.{other[name]}"})

@@ -7,11 +7,11 @@ from uuid import uuid4
 
 from sqlalchemy import ColumnElement, and_, func, insert, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from videoannotator.domain.access import ApiKey, Principal, Role, User
 from videoannotator.domain.errors import Conflict, NotFound, Unauthenticated
 from videoannotator.store import tables as t
+from videoannotator.store.connections import AsyncConnection
 from videoannotator.store.engine import Database
 from videoannotator.store.known_keys import known_keys
 from videoannotator.store.reading import clock, records

@@ -11,9 +11,9 @@ from weakref import WeakSet
 
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from videoannotator.domain.errors import DatabaseUnavailable, InvalidSetting
+from videoannotator.store.connections import AsyncConnection, AsyncEngine
 from videoannotator.store.faults import BUSY, translated
 from videoannotator.store.postgresql import CONNECTIONS, QUEUE_SECONDS, postgresql_engines
 from videoannotator.store.sqlite import sqlite_engines

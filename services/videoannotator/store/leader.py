@@ -3,11 +3,11 @@
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from videoannotator.domain.errors import NotLeader
 from videoannotator.domain.leadership import Leadership
 from videoannotator.store import tables as t
+from videoannotator.store.connections import AsyncConnection
 from videoannotator.store.engine import Database
 from videoannotator.store.reading import clock
 from videoannotator.store.records import leadership_of

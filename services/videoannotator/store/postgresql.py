@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import URL, Connection, event
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from videoannotator.domain.errors import InvalidSetting
+from videoannotator.store.connections import AsyncEngine, create_async_engine
 from videoannotator.store.patience import PatientPool
 
 #: Of one process. A transaction takes milliseconds, so this carries more than one Python process

@@ -3,12 +3,12 @@
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, delete, exists, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from videoannotator.domain.errors import IllegalTransition
 from videoannotator.domain.jobs import WorkerState
 from videoannotator.domain.videos import Video
 from videoannotator.store import tables as t
+from videoannotator.store.connections import AsyncConnection
 from videoannotator.store.reading import records
 from videoannotator.store.records import video_of
 from videoannotator.store.settling import lock_job

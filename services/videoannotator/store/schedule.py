@@ -6,7 +6,6 @@ from datetime import datetime
 
 from sqlalchemy import Select, and_, bindparam, insert, or_, select, union, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from videoannotator.domain.errors import IllegalTransition, JobNotFound
 from videoannotator.domain.jobs import (
@@ -22,6 +21,7 @@ from videoannotator.domain.jobs import (
 )
 from videoannotator.domain.videos import Video
 from videoannotator.store import tables as t
+from videoannotator.store.connections import AsyncConnection
 from videoannotator.store.engine import Database
 from videoannotator.store.events import NewEvent, append, log_event, state_events
 from videoannotator.store.leader import hold_epoch, read_leadership

@@ -4,10 +4,10 @@ from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from videoannotator.domain.jobs import JOB_FINAL, Job, JobState, Run, job_error, job_state
 from videoannotator.store import tables as t
+from videoannotator.store.connections import AsyncConnection
 from videoannotator.store.reading import read_job
 from videoannotator.store.rows import JobRows
 

@@ -7,9 +7,9 @@ from weakref import WeakSet
 
 import aiosqlite
 from sqlalchemy import URL, Connection, event
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from videoannotator.store import sqlite_driver
+from videoannotator.store.connections import AsyncEngine, create_async_engine
 
 BUSY_SECONDS = 5.0  # how long a writer waits for another process; `?timeout=` changes it
 READERS = 8  # connections that read at the same time

@@ -10,13 +10,12 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    text,
 )
 
 from videoannotator.domain.access import Role
 from videoannotator.domain.events import EventKind
 from videoannotator.domain.jobs import AttemptOutcome, JobKind, JobState, RunState, WorkerState
-from videoannotator.store.types import Instant, Prose, Word, document
+from videoannotator.store.types import Instant, Prose, Word, document, partial_index
 
 metadata = MetaData(
     naming_convention={
@@ -88,13 +87,12 @@ videos = Table(
     Column("probe", document()),
     Column("delete_requested_at", Instant),
     # One row for the same bytes of one owner; a deleted one does not count.
-    Index(
+    partial_index(
         "uq_videos_kept",
         "owner_id",
         "sha256",
         unique=True,
-        sqlite_where=text("delete_requested_at IS NULL"),
-        postgresql_where=text("delete_requested_at IS NULL"),
+        where="delete_requested_at IS NULL",
     ),
 )
 
@@ -125,11 +123,10 @@ jobs = Table(
     Index("ix_jobs_video_id", "video_id"),
     # NULLs are distinct on both databases: jobs without a key do not collide.
     Index("uq_jobs_owner_id_idempotency_key", "owner_id", "idempotency_key", unique=True),
-    Index(
+    partial_index(
         "ix_jobs_delete_requested",
         "id",
-        sqlite_where=text("delete_requested_at IS NOT NULL"),
-        postgresql_where=text("delete_requested_at IS NOT NULL"),
+        where="delete_requested_at IS NOT NULL",
     ),
 )
 
@@ -169,12 +166,11 @@ attempts = Table(
     Column("outcome", Word(AttemptOutcome)),
     Column("failure", document()),
     # A run cannot be executed twice at once, whatever the network does.
-    Index(
+    partial_index(
         "uq_attempts_open",
         "run_id",
         unique=True,
-        sqlite_where=text("over_at IS NULL"),
-        postgresql_where=text("over_at IS NULL"),
+        where="over_at IS NULL",
     ),
 )
 

@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, String, Text
-from sqlalchemy.dialects.postgresql import TIMESTAMP
+from sqlalchemy import JSON, TIMESTAMP, Index, String, Text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.schema import CreateIndex
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
@@ -115,3 +115,22 @@ def _bytes_on_sqlite(element: by_bytes, compiler: Any, **how: Any) -> str:
 @compiles(by_bytes, "postgresql")
 def _bytes_on_postgresql(element: by_bytes, compiler: Any, **how: Any) -> str:
     return f'{compiler.process(element.clauses, **how)} COLLATE "C"'
+
+
+WHERE = "where"
+
+
+def partial_index(name: str, *columns: str, where: str, unique: bool = False) -> Index:
+    """An index of the rows that fulfil `where`, on every database.
+
+    Tried: SQLAlchemy's own `postgresql_where` loads the dialect and its drivers wherever a table is
+    only looked at, on SQLite too.
+    """
+    return Index(name, *columns, unique=unique, info={WHERE: where})
+
+
+@compiles(CreateIndex)
+def _create_index(element: CreateIndex, compiler: Any, **how: Any) -> str:
+    made = str(compiler.visit_create_index(element, **how))
+    where = element.element.info.get(WHERE)
+    return f"{made} WHERE {where}" if where else made

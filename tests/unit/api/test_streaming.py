@@ -79,7 +79,7 @@ async def test_a_watcher_that_hangs_up_is_forgotten(
         assert len(feed_of(site)._watchers) == 1
 
     async with asyncio.timeout(10):
-        while feed_of(site)._watchers:
+        while feed_of(site)._watchers:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
 

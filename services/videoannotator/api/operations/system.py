@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
 from videoannotator.api.operations.auditing import Hook, use_case
 from videoannotator.domain.access import Principal
 from videoannotator.domain.errors import VideoAnnotatorError
@@ -164,6 +162,8 @@ class SystemOperations:
     @use_case("system.process")
     async def process(self, principal: Principal) -> Process:
         """This process."""
+        import psutil  # asked for by administrators alone, and megabytes large
+
         own = psutil.Process()
         return Process(
             pid=own.pid,
@@ -181,6 +181,8 @@ def _size(file: Path) -> int | None:
 
 def storage(root: Path) -> Storage:
     """Room below the storage folder, and whether it can be written. Blocks for a moment."""
+    import psutil
+
     try:
         usage = psutil.disk_usage(str(root))
     except OSError:
@@ -203,6 +205,8 @@ def storage(root: Path) -> Storage:
 
 def machine() -> Machine:
     """The machine that this process runs on."""
+    import psutil
+
     memory = psutil.virtual_memory()
     return Machine(
         platform=platform.platform(),
