@@ -158,7 +158,7 @@ def test_make_help_explains_every_target() -> None:
 def test_continuous_integration_calls_make_and_nothing_else() -> None:
     script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 
-    called = re.findall(r"^make (\S+)$", script, re.MULTILINE)
+    called = re.findall(r"^make (\S+)", script, re.MULTILINE)
 
     assert called == ["check", "docs", "test", "test-postgresql", "test-openapi", "fuzz"]
     assert set(called) <= make_targets()

@@ -20,6 +20,10 @@ __all__ = ["bound", "configure", "get_logger", "log", "mask"]
 
 #: Loggers that have handlers of their own; their lines shall look like ours.
 FOREIGN = ("uvicorn", "uvicorn.error", "uvicorn.access", "alembic", "grpc", "py.warnings")
+#: gRPC's logger, and how it tells, with a traceback, of metadata that is not text: a stranger's
+#: fault, whose call goes on without it.
+GRPC = "grpc._cython.cygrpc"
+STRANGERS_FAULT = "Invalid encoding on"
 #: Loggers that tell about every single call.
 TALKATIVE = ("httpx", "httpcore", "asyncio", "uvicorn.access")
 
@@ -120,4 +124,10 @@ def _route(handler: logging.Handler, level: str) -> None:
         logging.getLogger(name).propagate = True
     for name in TALKATIVE:
         logging.getLogger(name).setLevel(max(root.level, logging.WARNING))
+    logging.getLogger(GRPC).addFilter(is_ours)
     logging.captureWarnings(True)
+
+
+def is_ours(record: logging.LogRecord) -> bool:
+    """Whether a line of gRPC's is about us: anybody who reaches a port could fill the log else."""
+    return not str(record.msg).startswith(STRANGERS_FAULT)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from videoannotator.settings import TelemetrySettings
-from videoannotator.telemetry import bound, configure, get_logger, log
+from videoannotator.telemetry import GRPC, bound, configure, get_logger, log
 from videoannotator.telemetry.masking import masked
 
 KEY = "va_abcDEF123-_xyz"
@@ -63,6 +63,15 @@ def test_lines_of_libraries_look_like_ours(name: str) -> None:
     assert line["event"] == "went wrong"
     assert (line["level"], line["process"], line["worker_id"]) == ("warning", "api", "w1")
     assert "color_message" not in line
+
+
+def test_metadata_that_is_not_text_is_a_strangers_fault_and_not_told() -> None:
+    stream = configured()
+
+    logging.getLogger(GRPC).error("Invalid encoding on %s", b"\xfa")
+    logging.getLogger(GRPC).error("Unhandled exception in a servicer")
+
+    assert [line["event"] for line in lines(stream)] == ["Unhandled exception in a servicer"]
 
 
 def test_lines_below_the_level_are_not_written() -> None:

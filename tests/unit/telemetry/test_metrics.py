@@ -11,6 +11,8 @@ NAMES = {
     "videoannotator_http_requests_total",
     "videoannotator_leader",
     "videoannotator_retries_total",
+    "videoannotator_rpc_seconds",
+    "videoannotator_rpcs_total",
     "videoannotator_run_seconds",
     "videoannotator_runs_in_state",
     "videoannotator_runs_total",
