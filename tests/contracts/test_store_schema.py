@@ -35,7 +35,13 @@ async def test_every_index_is_made_by_the_migrations(database: Database) -> None
     async with database.reading() as connection:
         found = await connection.run_sync(partial)
 
-    assert found == {"uq_attempts_open", "uq_videos_kept", "ix_jobs_delete_requested"}
+    assert found == {
+        "ix_jobs_delete_requested",
+        "ix_jobs_listed",
+        "ix_jobs_listed_by_state",
+        "uq_attempts_open",
+        "uq_videos_kept",
+    }
 
 
 def test_an_upgrade_may_be_repeated(database_url: str) -> None:

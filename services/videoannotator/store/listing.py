@@ -1,6 +1,6 @@
 """The query behind a list of jobs."""
 
-from sqlalchemy import ColumnElement, Select, exists, func, or_, select
+from sqlalchemy import ColumnElement, FromClause, Select, exists, func, or_, select
 
 from videoannotator.domain.access import Principal
 from videoannotator.domain.jobs import JobKind
@@ -51,9 +51,19 @@ def page_of(
     order = (t.jobs.c.created_at, t.jobs.c.id)
     return (
         select(t.jobs.c.id)
-        .join_from(t.jobs, t.videos)
+        .select_from(_looked_at(which))
         .where(*where)
         .order_by(*(order if which.oldest_first else (column.desc() for column in order)))
         .limit(per_page)
         .offset((page - 1) * per_page)
     )
+
+
+def count_of(where: list[ColumnElement[bool]], which: JobFilter) -> Select[int]:
+    """How many jobs there are on all pages together."""
+    return select(func.count()).select_from(_looked_at(which)).where(*where)
+
+
+def _looked_at(which: JobFilter) -> FromClause:
+    """Videos only where their names are searched: an index alone answers without them."""
+    return t.jobs.join(t.videos) if which.search else t.jobs

@@ -118,7 +118,17 @@ jobs = Table(
     Column("completed_at", Instant),
     Column("cancelled_at", Instant),
     Column("error_message", Text),
-    Index("ix_jobs_created_at", "created_at", "id"),
+    # Lists and their counts are read from these alone, and in their order.
+    partial_index(
+        "ix_jobs_listed",
+        *("kind", "created_at", "id"),
+        where="delete_requested_at IS NULL",
+    ),
+    partial_index(
+        "ix_jobs_listed_by_state",
+        *("kind", "state", "created_at", "id"),
+        where="delete_requested_at IS NULL",
+    ),
     Index("ix_jobs_owner_id_created_at", "owner_id", "created_at"),
     Index("ix_jobs_video_id", "video_id"),
     # NULLs are distinct on both databases: jobs without a key do not collide.

@@ -177,7 +177,22 @@ def _jobs() -> None:
         sa.ForeignKeyConstraint(["video_id"], ["videos.id"], name="fk_jobs_video_id"),
         sa.PrimaryKeyConstraint("id", name="pk_jobs"),
     )
-    op.create_index("ix_jobs_created_at", "jobs", ["created_at", "id"])
+    op.create_index(
+        "ix_jobs_listed",
+        "jobs",
+        ["kind", "created_at", "id"],
+        unique=False,
+        sqlite_where=sa.text("delete_requested_at IS NULL"),
+        postgresql_where=sa.text("delete_requested_at IS NULL"),
+    )
+    op.create_index(
+        "ix_jobs_listed_by_state",
+        "jobs",
+        ["kind", "state", "created_at", "id"],
+        unique=False,
+        sqlite_where=sa.text("delete_requested_at IS NULL"),
+        postgresql_where=sa.text("delete_requested_at IS NULL"),
+    )
     op.create_index(
         "ix_jobs_delete_requested",
         "jobs",
