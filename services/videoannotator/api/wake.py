@@ -16,6 +16,8 @@ from videoannotator.telemetry import log
 from videoannotator.v1 import scheduler_pb2
 from videoannotator.v1.scheduler_pb2_grpc import SchedulerServiceStub
 
+#: After a wake. Many submits at once would otherwise ask who leads as often as they submit.
+WAKE_PAUSE_SECONDS = 0.05
 WAKE_SECONDS = 1.0  # a lost wake costs a delay and nothing else: the scheduler looks by itself
 QUEUE_SECONDS = 3.0
 #: Between two calls for the queue. A takeover after an orderly stop is over before they give up.
@@ -67,6 +69,7 @@ class LeaderClient:
                 _tell(error)
             except VideoAnnotatorError as error:
                 log.debug("wake_failed", reason=error.message)
+            await asyncio.sleep(WAKE_PAUSE_SECONDS)
 
     async def queue(self) -> Queue:
         """Queue and capacity, of the leader of this moment. Raises: Unavailable.

@@ -64,7 +64,7 @@ class Catalogue:
         Raises: PipelineNotFound.
         """
         spec = self.get(name)
-        missing = [module for module in spec.requires if find_spec(module) is None]
+        missing = [module for module in spec.requires if not _is_installed(module)]
         if not missing:
             return Availability()
         return Availability(
@@ -113,3 +113,16 @@ def implementation(spec: PipelineSpec) -> type[Pipeline]:
             field=spec.name,
         ) from error
     return found
+
+
+_INSTALLED: set[str] = set()
+
+
+def _is_installed(module: str) -> bool:
+    """Whether it can be imported. What was found once is not looked for again."""
+    if module in _INSTALLED:
+        return True
+    if find_spec(module) is None:
+        return False
+    _INSTALLED.add(module)
+    return True

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 
 from sqlalchemy import ColumnElement, bindparam, func, select, update
 
@@ -13,12 +14,13 @@ from videoannotator.store.audit import Used
 from videoannotator.store.connections import AsyncConnection
 from videoannotator.store.engine import Database
 from videoannotator.store.events import append, state_events
-from videoannotator.store.listing import conditions, page_of
-from videoannotator.store.reading import clock, read_job, read_jobs
+from videoannotator.store.listing import conditions, count_of, page_of
+from videoannotator.store.reading import ONE_JOB, Queries, assembled, clock, read_job, read_jobs
 from videoannotator.store.records import artifact_of
 from videoannotator.store.rows import JobFilter, JobRows, NewJob, NewRun
 from videoannotator.store.settling import lock_job, settle
 from videoannotator.store.submitting import submit_job
+from videoannotator.store.together import MOST_QUERIES, together
 from videoannotator.store.visibility import job_visible, well_formed
 
 __all__ = ["JobFilter", "JobRows", "Jobs", "NewJob", "NewRun"]
@@ -61,9 +63,15 @@ class Jobs:
         self, principal: Principal, job_id: str
     ) -> tuple[JobRows, Artifacts]:
         """One job and its result files, as of one moment. Raises: JobNotFound."""
+        _check_id(job_id)
+        of_one = visible_job(principal)
+        queries = (of_one.jobs, of_one.runs, of_one.attempts, of_one.workers, ARTIFACTS)
         async with self._database.reading() as connection:
-            rows = await _visible(connection, principal, job_id)
-            return rows, await _artifacts(connection, job_id)
+            *found, artifacts = await together(connection, queries, {"job_id": job_id})
+        rows = assembled(found).get(job_id)
+        if rows is None:
+            raise JobNotFound
+        return rows, [artifact_of(row) for row in artifacts]
 
     async def list(
         self, principal: Principal, which: JobFilter, page: int = 1, per_page: int = 20
@@ -71,8 +79,7 @@ class Jobs:
         """One page, counted from 1, and the number of all. A fixed number of queries."""
         where = conditions(principal, which)
         async with self._database.reading() as connection:
-            count = select(func.count()).select_from(t.jobs.join(t.videos)).where(*where)
-            total = (await connection.execute(count)).scalar_one()
+            total = (await connection.execute(count_of(where, which))).scalar_one()
             query = page_of(where, which, page, per_page)
             ids = [job_id for (job_id,) in await connection.execute(query)]
             found = await read_jobs(connection, ids)
@@ -162,9 +169,15 @@ class Jobs:
         return new
 
 
+@lru_cache(MOST_QUERIES)
+def visible_job(principal: Principal) -> Queries:
+    """What a job is read with that this caller may see."""
+    return replace(ONE_JOB, jobs=ONE_JOB.jobs.where(job_visible(principal)))
+
+
 async def _visible(connection: AsyncConnection, principal: Principal, job_id: str) -> JobRows:
     _check_id(job_id)
-    rows = await read_job(connection, job_id, job_visible(principal))
+    rows = await read_job(connection, job_id, visible_job(principal))
     if rows is None:
         raise JobNotFound
     return rows

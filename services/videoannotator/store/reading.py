@@ -2,11 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, RowMapping, Select, bindparam, select
+from sqlalchemy import Column, ColumnElement, RowMapping, Select, bindparam, select
 
 from videoannotator.store import tables as t
 from videoannotator.store.connections import AsyncConnection
@@ -71,23 +71,30 @@ async def read_jobs(connection: AsyncConnection, which: Which) -> dict[str, JobR
 
 
 async def read_job(
-    connection: AsyncConnection, job_id: str, *also: ColumnElement[bool]
+    connection: AsyncConnection, job_id: str, of_one: Queries = ONE_JOB
 ) -> JobRows | None:
-    """One job, None when there is none that fulfils `also`. Four queries."""
-    of_one = replace(ONE_JOB, jobs=ONE_JOB.jobs.where(*also)) if also else ONE_JOB
+    """One job, None when `of_one` does not find it. Four queries."""
     return (await _read(connection, of_one, {"job_id": job_id})).get(job_id)
 
 
 async def _read(
     connection: AsyncConnection, of: Queries, values: Mapping[str, Any]
 ) -> dict[str, JobRows]:
-    found = (await connection.execute(of.jobs, values)).mappings()
-    jobs = [(job_of(row), video_of(row)) for row in found]
-    if not jobs:
-        return {}
-    runs = await _by_job(connection, of.runs, values, run_of)
-    attempts = await _by_job(connection, of.attempts, values, attempt_of)
-    workers = await _by_job(connection, of.workers, values, worker_of)
+    found: list[Sequence[Mapping[Any, Any]]] = []
+    for query in (of.jobs, of.runs, of.attempts, of.workers):
+        found.append((await connection.execute(query, values)).mappings().all())
+        if not found[0]:
+            return {}
+    return assembled(found)
+
+
+def assembled(found: Sequence[Sequence[Mapping[Any, Any]]]) -> dict[str, JobRows]:
+    """Whole jobs by id out of the rows of jobs, runs, attempts and workers."""
+    jobs, *parts = found
+    runs = _by_job(parts[0], t.runs.c.job_id, run_of)
+    attempts = _by_job(parts[1], t.runs.c.job_id, attempt_of)
+    workers = _by_job(parts[2], t.workers.c.job_id, worker_of)
+    read = ((job_of(row), video_of(row)) for row in jobs)
     return {
         job.id: JobRows(
             job=job,
@@ -96,17 +103,16 @@ async def _read(
             attempts=tuple(attempts[job.id]),
             workers=tuple(workers[job.id]),
         )
-        for job, video in jobs
+        for job, video in read
     }
 
 
-async def _by_job(
-    connection: AsyncConnection,
-    query: Select[Any],
-    values: Mapping[str, Any],
-    of: Callable[[RowMapping], Any],
+def _by_job(
+    rows: Sequence[Mapping[Any, Any]],
+    job_id: Column[Any],
+    of: Callable[[Any], Any],
 ) -> defaultdict[str, list[Any]]:
     grouped: defaultdict[str, list[Any]] = defaultdict(list)
-    for row in (await connection.execute(query, values)).mappings():
-        grouped[row["job_id"]].append(of(row))
+    for row in rows:
+        grouped[row[job_id]].append(of(row))
     return grouped

@@ -5,8 +5,6 @@ from fractions import Fraction
 from math import isfinite
 from typing import Any
 
-from sqlalchemy import RowMapping
-
 from videoannotator.domain.access import ApiKey, User
 from videoannotator.domain.events import Event
 from videoannotator.domain.failures import Code, Failure
@@ -25,6 +23,7 @@ from videoannotator.domain.videos import AudioStream, Probe, Video, VideoStream
 from videoannotator.store import tables as t
 
 Values = dict[str, Any]
+Row = Mapping[Any, Any]  # by column
 
 
 def _finite(value: float) -> float:
@@ -165,7 +164,7 @@ def _own(record: Any, table: Any, **documents: Any) -> Values:
     return {**plain, **documents}
 
 
-def _from(row: RowMapping, table: Any, **parsed: Any) -> Values:
+def _from(row: Row, table: Any, **parsed: Any) -> Values:
     """The columns of `table` in `row` by name; `parsed` for those that need more."""
     return {**{c.name: row[c] for c in table.c if c.name not in parsed}, **parsed}
 
@@ -175,7 +174,7 @@ def video_values(video: Video) -> Values:
     return _own(video, t.videos, probe=probe_document(video.probe))
 
 
-def video_of(row: RowMapping) -> Video:
+def video_of(row: Row) -> Video:
     """From a row."""
     return Video(**_from(row, t.videos, probe=probe_of(row[t.videos.c.probe])))
 
@@ -192,7 +191,7 @@ def job_values(job: Job, request_sha256: str | None = None) -> Values:
     )
 
 
-def job_of(row: RowMapping) -> Job:
+def job_of(row: Row) -> Job:
     """From a row."""
     values = _from(row, t.jobs)
     del values["request_sha256"]
@@ -217,7 +216,7 @@ def run_values(run: Run) -> Values:
     )
 
 
-def run_of(row: RowMapping) -> Run:
+def run_of(row: Row) -> Run:
     """From a row."""
     c = t.runs.c
     return Run(
@@ -236,7 +235,7 @@ def attempt_values(attempt: Attempt) -> Values:
     return _own(attempt, t.attempts, failure=failure_document(attempt.failure))
 
 
-def attempt_of(row: RowMapping) -> Attempt:
+def attempt_of(row: Row) -> Attempt:
     """From a row."""
     return Attempt(**_from(row, t.attempts, failure=failure_of(row[t.attempts.c.failure])))
 
@@ -253,7 +252,7 @@ def worker_values(worker: Worker) -> Values:
     )
 
 
-def worker_of(row: RowMapping) -> Worker:
+def worker_of(row: Row) -> Worker:
     """From a row."""
     c = t.workers.c
     return Worker(
@@ -272,17 +271,17 @@ def artifact_values(artifact: Artifact) -> Values:
     return _own(artifact, t.artifacts)
 
 
-def artifact_of(row: RowMapping) -> Artifact:
+def artifact_of(row: Row) -> Artifact:
     """From a row."""
     return Artifact(**_from(row, t.artifacts))
 
 
-def event_of(row: RowMapping) -> Event:
+def event_of(row: Row) -> Event:
     """From a row."""
     return Event(**_from(row, t.events))
 
 
-def leadership_of(row: RowMapping) -> Leadership:
+def leadership_of(row: Row) -> Leadership:
     """From a row."""
     values = _from(row, t.leader)
     del values["id"]
@@ -294,7 +293,7 @@ def user_values(user: User) -> Values:
     return _own(user, t.users)
 
 
-def user_of(row: RowMapping) -> User:
+def user_of(row: Row) -> User:
     """From a row."""
     return User(**_from(row, t.users))
 
@@ -304,6 +303,6 @@ def key_values(key: ApiKey) -> Values:
     return _own(key, t.api_keys)
 
 
-def key_of(row: RowMapping) -> ApiKey:
+def key_of(row: Row) -> ApiKey:
     """From a row."""
     return ApiKey(**_from(row, t.api_keys))

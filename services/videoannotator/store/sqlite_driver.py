@@ -4,6 +4,7 @@ aiosqlite asks it four times, to make a cursor, to execute, to fetch and to clos
 event loop and the thread wait for each other. That was most of the time of a request.
 """
 
+import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -12,6 +13,10 @@ from typing import Any, Self
 import aiosqlite
 
 Rows = list[Any]
+Work = Callable[[sqlite3.Connection], None]
+
+#: Does nothing before the first statement does something, so both go to the thread together.
+LATER = "BEGIN DEFERRED"
 
 
 class Cursor:
@@ -31,6 +36,9 @@ class Cursor:
 
     async def execute(self, operation: str, parameters: Any = ()) -> Self:
         """Executes a statement and fetches all rows. Raises: sqlite3.Error."""
+        if operation == LATER:
+            self._connection.begin_later()
+            return self
         return await self._asked(lambda cursor: cursor.execute(operation, parameters))
 
     async def executemany(self, operation: str, parameters: Sequence[Any]) -> Self:
@@ -61,15 +69,48 @@ class Cursor:
 
 
 class Connection(aiosqlite.Connection):
-    """aiosqlite's, with such cursors."""
+    """aiosqlite's, with such cursors; it asks the thread for nothing that changes nothing."""
+
+    _begins = False  #: with what is asked next
+    _left = False  #: a cancelled task left it, with work in the thread that nobody waits for
 
     def cursor(self) -> Cursor:  # type: ignore[override]
         """A cursor; it asks the thread only when it executes."""
         return Cursor(self)
 
-    async def ask(self, work: Callable[[sqlite3.Connection], None]) -> None:
+    def begin_later(self) -> None:
+        """Begins a transaction with what is asked next."""
+        self._begins = True
+
+    async def ask(self, work: Work) -> None:
         """Does `work` in the thread of this connection."""
-        await self._execute(work, self._conn)  # type: ignore[no-untyped-call]
+        begins, self._begins = self._begins, False
+        try:
+            await self._execute(  # type: ignore[no-untyped-call]
+                partial(_in_transaction, work) if begins else work, self._conn
+            )
+        except asyncio.CancelledError:
+            self._left = True
+            raise
+
+    async def commit(self) -> None:
+        """Commits, if there is a transaction."""
+        if self._is_in_transaction():
+            await self.ask(sqlite3.Connection.commit)
+
+    async def rollback(self) -> None:
+        """Rolls back, if there is a transaction."""
+        if self._is_in_transaction():
+            await super().rollback()
+
+    def _is_in_transaction(self) -> bool:
+        self._begins = False
+        return self._left or self.in_transaction
+
+
+def _in_transaction(work: Work, raw: sqlite3.Connection) -> None:
+    raw.execute(LATER)
+    work(raw)
 
 
 def connection(*where: str, **how: Any) -> Connection:
