@@ -175,7 +175,7 @@ async def carry_out(plan: Plan) -> Outcome:
     return Outcome(
         seconds=time.perf_counter() - began,
         statuses=requests.statuses,
-        latencies=tuple(sorted(requests.latencies)),
+        latencies=tuple(round(each, 6) for each in sorted(requests.latencies)),
     )
 
 
