@@ -1,6 +1,7 @@
 """A pool of connections that waits while a server restarts or has no connection free."""
 
 import asyncio
+import logging
 import random
 from contextlib import ExitStack
 from itertools import count
@@ -125,3 +126,8 @@ class PatientPool(AsyncAdaptedQueuePool):
             outage_ends_at = ends_at
         if now >= min(outage_ends_at, ends_at) or refused_for_good(refusal):
             raise refusal
+
+
+# SQLAlchemy tells every coming and going of a connection, and of its own pools keeps that to
+# itself. A pool of ours it calls by our name.
+logging.getLogger(f"{PatientPool.__module__}.{PatientPool.__qualname__}").setLevel(logging.WARNING)

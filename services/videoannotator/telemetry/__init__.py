@@ -24,8 +24,8 @@ FOREIGN = ("uvicorn", "uvicorn.error", "uvicorn.access", "alembic", "grpc", "py.
 #: fault, whose call goes on without it.
 GRPC = "grpc._cython.cygrpc"
 STRANGERS_FAULT = "Invalid encoding on"
-#: Loggers that tell about every single call, or connection.
-TALKATIVE = ("httpx", "httpcore", "asyncio", "uvicorn.access", "sqlalchemy")
+#: Loggers that tell about every single call.
+TALKATIVE = ("httpx", "httpcore", "asyncio", "uvicorn.access")
 
 _SHARED: list[structlog.typing.Processor] = [
     structlog.contextvars.merge_contextvars,

@@ -74,15 +74,6 @@ def test_metadata_that_is_not_text_is_a_strangers_fault_and_not_told() -> None:
     assert [line["event"] for line in lines(stream)] == ["Unhandled exception in a servicer"]
 
 
-def test_what_a_pool_of_connections_does_all_the_time_is_not_told() -> None:
-    stream = configured()
-
-    logging.getLogger("sqlalchemy.pool.impl.PatientPool").info("Pool recreating")
-    logging.getLogger("sqlalchemy.pool.impl.PatientPool").warning("went wrong")
-
-    assert [line["event"] for line in lines(stream)] == ["went wrong"]
-
-
 def test_lines_below_the_level_are_not_written() -> None:
     stream = configured(log_level="warning")
 
