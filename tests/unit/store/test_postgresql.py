@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 from sqlalchemy import func, insert, select, text, update
@@ -98,6 +99,17 @@ async def until(reached: Callable[[], Awaitable[bool]]) -> None:
             await asyncio.sleep(0.02)
 
 
+@asynccontextmanager
+async def all_connections_taken(url: str) -> AsyncIterator[None]:
+    """Somebody has every connection of the server inside the block."""
+    database = Database.open(url)
+    async with AsyncExitStack() as stack:
+        for _ in range(USABLE):
+            await stack.enter_async_context(database.reading())
+        yield
+    await database.close()
+
+
 # --- few connections
 
 
@@ -135,25 +147,32 @@ async def test_who_has_no_connection_at_all_is_told_after_its_time_in_line(
 ) -> None:
     monkeypatch.setattr(postgresql, "QUEUE_SECONDS", 0.2)
     late = Database.open(url)
-    first = Database.open(url)
-    all_taken = asyncio.Barrier(USABLE + 1)
-    over = asyncio.Event()
-
-    async def keep() -> None:
-        async with first.reading() as connection:
-            await connection.execute(text("SELECT 1"))
-            await all_taken.wait()
-            await over.wait()
-
-    keepers = [asyncio.create_task(keep()) for _ in range(USABLE)]
-    await all_taken.wait()
-    with pytest.raises(DatabaseUnavailable, match="no connection free"):
-        await read(late)
-    over.set()
-    await asyncio.gather(*keepers)
-    await first.close()
+    async with all_connections_taken(url):
+        with pytest.raises(DatabaseUnavailable, match="no connection free"):
+            await read(late)
 
     assert await read(late) == 1
+    await late.close()
+
+
+async def test_that_others_have_all_connections_is_borne_longer_than_an_outage(
+    monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    late, refused = Database.open(url), asyncio.Event()
+
+    def pause_seconds(_: int, __: float) -> float:
+        refused.set()
+        return 0.01
+
+    async with all_connections_taken(url):
+        monkeypatch.setattr(patience, "PATIENCE_SECONDS", 0.0)
+        monkeypatch.setattr(patience, "pause_seconds", pause_seconds)
+        waiting = asyncio.create_task(read(late))
+        hearing = asyncio.create_task(refused.wait())
+        await asyncio.wait({waiting, hearing}, return_when=asyncio.FIRST_COMPLETED)
+        hearing.cancel()
+
+    assert await waiting == 1
     await late.close()
 
 
