@@ -72,6 +72,7 @@ class Stage:
         self.site = site
         self.journal = folder / "journal"
         self.order = folder / "freeze"
+        self.release = folder / "release"  #: no work ends before this file is there
         self.epochs = folder / "epochs"
         self.row = Leader(site.database)
 
@@ -85,6 +86,8 @@ class Stage:
         await self._strike(story, leader)
         mourning = asyncio.create_task(self._mourn(story, leader))
         story.epochs = (epoch, await self._watch(story.timeline, epoch))
+        await until(lambda: len(standby.lines("worker.attached")) >= JOBS)
+        self.release.touch()
         if how == "frozen":
             await self._wake(story, leader)
         story.after = tuple([await self.site.ended(job, SECONDS) for job in jobs])
@@ -121,7 +124,11 @@ class Stage:
 
     async def _submitted(self, clip: Path, work_seconds: float) -> list[str]:
         video = await self.site.add_video(clip)
-        told = {"journal": str(self.journal), "seconds": work_seconds}
+        told = {
+            "journal": str(self.journal),
+            "seconds": work_seconds,
+            "until": str(self.release),
+        }
         jobs = [await self.site.submit(video, ("journal", told)) for _ in range(JOBS)]
         for job in jobs:
             await self.site.until(job, lambda rows: rows.runs[0].state is RunState.RUNNING, SECONDS)

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from videoannotator.domain.errors import InvalidConfig, MediaError, Stopped, StorageFull
@@ -138,6 +139,9 @@ def work(context: Context, parameters: JournalParameters) -> None:
     while (passed := time.monotonic() - began) < parameters.seconds:
         share = passed / parameters.seconds
         context.progress("working", share * context.probe.duration_seconds)
+        time.sleep(STEP_SECONDS)
+    while parameters.until and not Path(parameters.until).exists():
+        context.checkpoint()
         time.sleep(STEP_SECONDS)
     context.checkpoint()
 

@@ -29,6 +29,7 @@ class JournalParameters(Parameters):
 
     journal: str = Field("", description="File that gets a line per event; empty: none.")
     seconds: float = Field(0.0, ge=0, description="Time of work, with checkpoints.")
+    until: str = Field("", description="File for which it then waits, at work; empty: for none.")
     load_seconds: float = Field(
         0.0, ge=0, description="Time of loading, without a word or a checkpoint."
     )
