@@ -1,5 +1,6 @@
 """Two apis and two schedulers on one storage folder and one database do all that `serve` does."""
 
+import json
 import signal
 import socket
 import threading
@@ -65,7 +66,7 @@ def test_a_job_that_one_api_takes_is_the_other_ones_too(
     with listening(site.programs[2], site.key) as events:
         job = one.submit(clip, ["journal"], told)
         seen = list(other.watch(job.id))
-        until(lambda: any(job.id in line and "completed" in line for line in events))
+        until(lambda: any(tells_end(line, job.id) for line in events))
     results = other.results(job.id)
     archive = other.artifacts(job.id, tmp_path / "all.zip")
 
@@ -122,6 +123,14 @@ def test_a_stopped_api_finishes_its_requests_and_takes_no_more(
     assert alive == 200
     assert answer.startswith(b"HTTP/1.1 201")
     assert api.process.wait(60) == 0
+
+
+def tells_end(line: str, job_id: str) -> bool:
+    """The line of an event stream says that the job is completed."""
+    if not line.startswith("data:"):
+        return False
+    data = json.loads(line.removeprefix("data:"))
+    return (data.get("job_id"), data.get("status")) == (job_id, "completed")
 
 
 def probe(program: Program, path: str) -> int:
