@@ -35,8 +35,9 @@ def parse_url(url: str) -> URL:
         driver = DRIVERS[parsed.get_backend_name()]
     except (ArgumentError, KeyError, ValueError) as error:
         raise InvalidSetting(
-            "The database's address begins neither with sqlite: nor with postgresql:",
-            hint="Use sqlite:///path/to/file.db or postgresql://user@host/name.",
+            "The database's address cannot be read.",
+            hint="Use sqlite:///path/to/file.db or postgresql://USER:PASSWORD@HOST:PORT/NAME. PORT "
+            "is a number and may be left out; a password has %2F for / and %40 for @.",
             field="database.url",
         ) from error
     if driver == DRIVERS["sqlite"] and parsed.database in (None, "", ":memory:"):
