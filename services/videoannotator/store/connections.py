@@ -1,8 +1,8 @@
 """SQLAlchemy's connections for asyncio, without its object mapper.
 
-`sqlalchemy.ext.asyncio` loads the mapper for its sessions, which nothing here uses: a fifth of the
-time and ten megabytes of every service's start. Its module of connections needs none of it. The
-package is left to be imported in full by whoever wants it, with the same classes.
+`sqlalchemy.ext.asyncio` loads the mapper for its sessions, which nothing here uses, and some
+megabytes of every service with it. Its module of connections needs none of it. The package is left
+to be imported in full by whoever wants it, with the same classes.
 """
 
 import sys
