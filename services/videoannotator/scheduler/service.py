@@ -57,6 +57,7 @@ class Scheduler:
         self._loop_task: asyncio.Task[None] | None = None
         self._running: asyncio.Task[None] | None = None
         self._stopping = False
+        self._in_outage = False
         servicer = SchedulerServicer(self._wake, lambda: self._loop, parts.policy)
         self._server = SchedulerServer(servicer, terms.internal_token_sha256, terms.certificates)
         self._address = ""
@@ -119,10 +120,16 @@ class Scheduler:
     async def _acquire(self) -> Leadership | None:
         terms = self._terms
         try:
-            return await self._leader.acquire(terms.holder, self._address, terms.lease_seconds)
+            taken = await self._leader.acquire(terms.holder, self._address, terms.lease_seconds)
         except TRANSIENT as error:
-            log.warning("scheduler.database_unavailable", reason=error.message)
+            if not self._in_outage:  # else an hour of it would be 7,000 lines
+                log.warning("scheduler.database_unavailable", reason=error.message)
+            self._in_outage = True
             return None
+        if self._in_outage:
+            log.info("scheduler.database_available")
+        self._in_outage = False
+        return taken
 
     async def _lead(self, lease: Lease) -> None:
         """Leads until the lease is lost or this task is cancelled; gives the row up in the end."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
 
 from tests.fakes.bench import parts_of
 from tests.fakes.launcher import FakeLauncher, FakeMachine
@@ -16,7 +17,9 @@ from tests.fakes.stored import Stored
 from tests.fakes.worker_client import FakeWorker
 from videoannotator.domain.errors import DatabaseUnavailable
 from videoannotator.domain.jobs import RunState, WorkerState
+from videoannotator.domain.leadership import Leadership
 from videoannotator.rpc.tokens import sha256_hex
+from videoannotator.scheduler import service
 from videoannotator.scheduler.loop import Pace
 from videoannotator.scheduler.service import Scheduler, Terms
 from videoannotator.store.leader import Leader
@@ -34,6 +37,19 @@ class Flickering(Schedule):
             self.failures -= 1
             raise DatabaseUnavailable
         return await super().snapshot()
+
+
+class Away(Leader):
+    """A database that does not answer who would lead, until it is back."""
+
+    back = False
+    refused = 0
+
+    async def acquire(self, holder: str, address: str, lease_seconds: float) -> Leadership | None:
+        if self.back:
+            return await super().acquire(holder, address, lease_seconds)
+        self.refused += 1
+        raise DatabaseUnavailable
 
 
 class Site:
@@ -210,3 +226,19 @@ async def test_metrics_tell_of_a_leader_only_while_it_leads(site: Site) -> None:
         await until(lambda: told_leaders() == 1)
 
     assert told_leaders() == 0
+
+
+async def test_an_outage_is_told_once_and_so_is_its_end(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "STANDBY_SECONDS", 0.01)
+    away = Away(site.stored.database)
+    site.leader = away
+    with capture_logs() as lines:
+        async with site.running("a") as scheduler:
+            await until(lambda: away.refused > 2)
+            away.back = True
+            await until(lambda: scheduler.leading)
+
+    told = [line["event"] for line in lines if "database" in line["event"]]
+    assert told == ["scheduler.database_unavailable", "scheduler.database_available"]
