@@ -1,7 +1,9 @@
 """Databases in a file of SQLite."""
 
 import asyncio
+import sqlite3
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any
 from weakref import WeakSet
 
@@ -26,32 +28,14 @@ def sqlite_engines(url: URL, given_up: WeakSet[Any]) -> tuple[AsyncEngine, Async
     return writes, reads
 
 
-def prepare_sqlite(raw: Any, *, query_only: bool) -> None:
+def prepare_sqlite(raw: sqlite3.Connection, *, query_only: bool) -> None:
     """Sets up a new SQLite connection; the driver in autocommit: we begin transactions."""
     raw.isolation_level = None
-    cursor = raw.cursor()
     for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
-        cursor.execute(f"PRAGMA {pragma}")
+        raw.execute(f"PRAGMA {pragma}")
     if query_only:
-        cursor.execute("PRAGMA query_only=ON")
-    cursor.close()
-
-
-async def open_sqlite(*where: str, **how: Any) -> aiosqlite.Connection:
-    """A connection with a thread of its own, which has ended when this raises.
-
-    Tried: after a refused open aiosqlite tells its thread to end and does not wait; the thread
-    then answers to an event loop that may be closed, and dies with a traceback.
-    """
-    connection = sqlite_driver.connection(*where, **how)
-    thread = connection._thread
-    thread.daemon = True
-    async with AsyncExitStack() as in_vain:
-        in_vain.push_async_callback(asyncio.to_thread, thread.join)
-        opened = await connection
-        in_vain.pop_all()
-    await opened.create_function("lower", 1, _lower, deterministic=True)
-    return opened
+        raw.execute("PRAGMA query_only=ON")
+    raw.create_function("lower", 1, _lower, deterministic=True)
 
 
 def _lower(text: Any) -> Any:
@@ -59,15 +43,40 @@ def _lower(text: Any) -> Any:
     return text.lower() if isinstance(text, str) else text
 
 
+def _opened(*where: Any, query_only: bool, **how: Any) -> sqlite3.Connection:
+    """In the connection's thread, all at once: there is no half of it that a cancel could leave."""
+    raw: sqlite3.Connection = sqlite3.connect(*where, **how)
+    try:
+        prepare_sqlite(raw, query_only=query_only)
+    except sqlite3.Error:
+        raw.close()
+        raise
+    return raw
+
+
+async def open_sqlite(*where: str, query_only: bool = False, **how: Any) -> aiosqlite.Connection:
+    """A connection with a thread of its own, which has ended when this raises.
+
+    Tried: after a refused open aiosqlite tells its thread to end and does not wait; the thread
+    then answers to an event loop that may be closed, and dies with a traceback.
+    """
+    connection = sqlite_driver.Connection(
+        partial(_opened, *where, query_only=query_only, **how), iter_chunk_size=64
+    )
+    thread = connection._thread
+    thread.daemon = True
+    async with AsyncExitStack() as in_vain:
+        in_vain.push_async_callback(asyncio.to_thread, thread.join)
+        opened = await connection
+        in_vain.pop_all()
+    return opened
+
+
 def _engine(url: URL, *, begin: str, connections: int, query_only: bool) -> AsyncEngine:
-    how: dict[str, Any] = {"async_creator_fn": open_sqlite}
+    how: dict[str, Any] = {"async_creator_fn": partial(open_sqlite, query_only=query_only)}
     if "timeout" not in url.query:
         how["timeout"] = BUSY_SECONDS
     engine = create_async_engine(url, pool_size=connections, max_overflow=0, connect_args=how)
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def connect(raw: Any, _: Any) -> None:
-        prepare_sqlite(raw, query_only=query_only)
 
     @event.listens_for(engine.sync_engine, "begin")
     def on_begin(connection: Connection) -> None:

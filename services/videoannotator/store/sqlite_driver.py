@@ -111,8 +111,3 @@ class Connection(aiosqlite.Connection):
 def _in_transaction(work: Work, raw: sqlite3.Connection) -> None:
     raw.execute(LATER)
     work(raw)
-
-
-def connection(*where: str, **how: Any) -> Connection:
-    """A connection that is opened when it is awaited; arguments as of sqlite3.connect."""
-    return Connection(partial(sqlite3.connect, *where, **how), iter_chunk_size=64)
