@@ -13,7 +13,7 @@ from pathlib import Path
 import psycopg
 
 from tests.fakes.databases import need
-from tests.fakes.postgres import ROLE, Cluster, free_port, unprivileged
+from tests.fakes.postgres import ROLE, Cluster, as_user, free_port, unprivileged
 
 START_SECONDS = 30.0
 SETTINGS = """
@@ -62,7 +62,7 @@ class PgBouncer:
             order = ["setpriv", "--pdeathsig", "KILL", *order]
         log = (self._folder / "log").open("ab")
         with log:
-            self._process = subprocess.Popen(order, user=self._user, stdout=log, stderr=log)
+            self._process = subprocess.Popen(as_user(self._user, order), stdout=log, stderr=log)
         deadline = time.monotonic() + START_SECONDS
         while not self._answers():
             assert self._process.poll() is None, (self._folder / "log").read_text()

@@ -222,9 +222,8 @@ class PostgresServer(Cluster):
 
     def _popen(self, order: list[str], **how: Any) -> "subprocess.Popen[bytes]":
         with self.log.open("ab") as log:
-            return subprocess.Popen(
-                order, cwd=self.folder, user=self._user, stdout=log, stderr=log, **how
-            )
+            order = as_user(self._user, order)
+            return subprocess.Popen(order, cwd=self.folder, stdout=log, stderr=log, **how)
 
     def _wait_until_it_answers(self) -> None:
         deadline = time.monotonic() + START_SECONDS
@@ -252,6 +251,18 @@ def unprivileged() -> int | None:
         return None
     users = {entry.pw_name: entry.pw_uid for entry in pwd.getpwall()}
     return users.get("postgres", users.get("nobody"))
+
+
+def as_user(user: int | None, order: list[str]) -> list[str]:
+    """The same command as another user; None: as who we are.
+
+    Popen's own `user` makes it fork, and a library's handlers of a fork run in the child: gRPC's,
+    which a test before may have left in this process, crash there.
+    """
+    if user is None:
+        return order
+    group = pwd.getpwuid(user).pw_gid
+    return ["setpriv", f"--reuid={user}", f"--regid={group}", "--clear-groups", *order]
 
 
 def version(folder: Path) -> int:

@@ -14,7 +14,7 @@ from videoannotator.domain.failures import Code, Failure
 from videoannotator.domain.jobs import Progress
 from videoannotator.domain.videos import AudioStream, Probe, VideoStream
 from videoannotator.rpc import convert
-from videoannotator.rpc.well_known import struct_from, struct_to
+from videoannotator.rpc.well_known import LARGEST_EXACT, struct_from, struct_to
 from videoannotator.rpc.work import (
     Accepted,
     Assignment,
@@ -160,7 +160,7 @@ def test_whole_numbers_in_parameters_come_back_as_integers(parameters: dict[str,
 
     assert back == parameters
     assert not [each for each in leaves(back) if isinstance(each, float) and each.is_integer()
-                and abs(each) <= convert.LARGEST_EXACT]  # fmt: skip
+                and abs(each) <= LARGEST_EXACT]  # fmt: skip
 
 
 def leaves(value: Any) -> list[Any]:

@@ -20,6 +20,8 @@ from videoannotator.store.postgresql import CONNECTIONS
 from videoannotator.store.records import user_values
 from videoannotator.store.schema import check, current, upgrade
 
+pytestmark = pytest.mark.postgresql
+
 USABLE = 5  # connections of the server; three more are an administrator's
 LONG_SECONDS = 600.0  # what nobody waits for
 
