@@ -8,7 +8,10 @@ import pytest
 from tests.fakes import databases
 
 # A shared machine is slow now and then; a time limit per example says nothing about the code.
-hypothesis.settings.register_profile("house", deadline=None, print_blob=True)
+# Where a change is judged, it is judged by the same examples every time.
+hypothesis.settings.register_profile(
+    "house", deadline=None, print_blob=True, derandomize=bool(os.environ.get("CI"))
+)
 hypothesis.settings.load_profile("house")
 
 OLD_NAMES = (
