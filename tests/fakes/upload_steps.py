@@ -8,7 +8,6 @@ from typing import Any
 from tests.fakes.steps import Steps, around
 from videoannotator.api import middleware
 from videoannotator.blobs.files import FileBlobs
-from videoannotator.store.audit import Audit
 from videoannotator.store.engine import Database
 from videoannotator.store.jobs import Jobs
 from videoannotator.store.videos import Videos
@@ -22,11 +21,9 @@ def wrap_uploads(steps: Steps) -> None:
     around(steps, FileBlobs, "move", lambda *_: "move")
     around(steps, FileBlobs, "delete_prefix", lambda key: f"delete {key.split('/')[0]}")
     for owner, name in (
-        (Videos, "add"),
         (Jobs, "submit"),
         (Videos, "drop_unused"),
         (Videos, "forget"),
-        (Audit, "record"),
     ):
         _named(owner, name)
         around(steps, owner, name, lambda *_, words=name: words)
