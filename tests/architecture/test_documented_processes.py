@@ -15,7 +15,7 @@ from tests.architecture.test_docs import commands
 from tests.fakes.databases import url_for
 from tests.fakes.separate import SeparateSite
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.postgresql, pytest.mark.timeout(300)]
 
 PAGE = "docs/guides/run-as-separate-processes.md"
 PORT = re.compile(r"(--(?:[a-z]+-)?port) \d+")

@@ -11,7 +11,7 @@ from tests.fakes.failover import How, Stage, Story, ended_well
 from tests.fakes.separate import SeparateSite, separate_site
 from tests.fakes.site import QUICK, Site
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.postgresql, pytest.mark.timeout(300)]
 
 WORK_SECONDS = 9.0  #: more than a lease, so that the next leader finds the workers at work
 #: On a busy machine a takeover takes its time, and no worker shall end meanwhile.

@@ -12,7 +12,7 @@ from tests.fakes.separate import Program, SeparateSite, separate_site
 from videoannotator.domain.errors import Unavailable
 from videoannotator.v1 import pipeline_pb2, pipeline_pb2_grpc
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.postgresql, pytest.mark.timeout(300)]
 
 FOLDER = "VIDEOANNOTATOR_RPC__CERTIFICATE_FOLDER"
 LOCAL = ("DNS:localhost", "IP:127.0.0.1")
