@@ -15,8 +15,7 @@ from videoannotator.api.servicers.gate import Gate
 from videoannotator.api.servicers.jobs import JobServicer
 from videoannotator.api.servicers.pipelines import PipelineServicer
 from videoannotator.blobs.interface import BlobStore
-from videoannotator.domain.errors import InvalidSetting
-from videoannotator.rpc.channel import server_options
+from videoannotator.rpc.channel import bind, server_options
 from videoannotator.settings import Settings
 from videoannotator.store.access import Access
 from videoannotator.v1 import job_pb2, job_pb2_grpc, pipeline_pb2, pipeline_pb2_grpc
@@ -57,18 +56,7 @@ class PublicServer:
 
         Without `credentials` nothing is encrypted. Raises: InvalidSetting.
         """
-        try:
-            if credentials is None:
-                port = self._server.add_insecure_port(listen)
-            else:
-                port = self._server.add_secure_port(listen, credentials)
-        except RuntimeError as error:
-            raise InvalidSetting(
-                f"gRPC cannot listen on {listen}.",
-                hint="Stop the other program, or choose another port with "
-                "VIDEOANNOTATOR_API__GRPC_PORT.",
-                field="api.grpc_port",
-            ) from error
+        port = bind(self._server, listen, credentials, "api.grpc_port")
         await self._server.start()
         self._looking = asyncio.create_task(self._health.keep_looking(), name="grpc-health")
         return port

@@ -14,6 +14,7 @@ from videoannotator.api.operations.assembly import Operations, assemble
 from videoannotator.api.serving import (
     HttpServer,
     address_of,
+    endpoint,
     for_people,
     listening,
 )
@@ -75,16 +76,16 @@ class Api:
         telemetry = self._settings.telemetry
         if telemetry.port is not None:
             self._probes_port = await self._probes.start(telemetry.host, telemetry.port)
-        if self._grpc is not None:
-            self._grpc_address = await self._start_grpc(self._grpc)
+        port = self._settings.api.grpc_port
+        if self._grpc is not None and port is not None:
+            self._grpc_address = await self._start_grpc(self._grpc, port)
         await self._http.start()
 
-    async def _start_grpc(self, server: PublicServer) -> str:
-        host, port = self._settings.api.grpc_host, self._settings.api.grpc_port
+    async def _start_grpc(self, server: PublicServer, port: int) -> str:
+        host = self._settings.api.grpc_host
         certificates = certificates_of(self._settings.rpc)
         credentials = certificates.for_server() if certificates else None
-        bracketed = f"[{host}]" if ":" in host else host
-        return for_people(host, await server.start(f"{bracketed}:{port}", credentials))
+        return for_people(host, await server.start(endpoint(host, port), credentials))
 
     async def started(self) -> Started:
         """Where it is; makes the first administrator where there is no user yet."""

@@ -93,4 +93,9 @@ def address_of(listener: socket.socket) -> str:
 def for_people(host: str, port: int) -> str:
     """HOST:PORT to dial on this machine, where the host may mean every address of it."""
     known = {"0.0.0.0": "localhost", "::": "localhost"}.get(host, host)  # noqa: S104 - only shown
-    return f"[{known}]:{port}" if ":" in known else f"{known}:{port}"
+    return endpoint(known, port)
+
+
+def endpoint(host: str, port: int) -> str:
+    """HOST:PORT, with brackets around the colons of an IPv6 address."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
