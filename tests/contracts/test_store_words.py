@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy.exc import StatementError
 
 from tests.fakes.stored import Stored, a_video
 from videoannotator.domain.access import Role
@@ -29,6 +30,9 @@ NAMES = [
     "ж",
     "日本",
 ]
+
+
+finite = st.floats(allow_nan=False, allow_infinity=False)
 
 
 async def named(stored: Stored, name: str) -> str:
@@ -74,7 +78,7 @@ async def test_users_are_sorted_by_code_points(database: Database) -> None:
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(words=st.text(), number=st.integers(-(2**53), 2**53), real=st.floats(allow_nan=False))
+@given(words=st.text(), number=st.integers(-(2**53), 2**53), real=finite)
 async def test_a_configuration_comes_back_as_it_was(
     stored: Stored, words: str, number: int, real: float
 ) -> None:
@@ -83,3 +87,11 @@ async def test_a_configuration_comes_back_as_it_was(
     rows = await stored.submit(config=config)
 
     assert (await stored.jobs.get(stored.owner, rows.job.id)).job.config == config
+
+
+@pytest.mark.parametrize("number", [float("inf"), float("-inf"), float("nan")])
+async def test_a_number_that_json_does_not_know_is_refused(stored: Stored, number: float) -> None:
+    with pytest.raises((StatementError, ValueError), match="not JSON compliant"):
+        await stored.submit(config={"threshold": number})
+
+    assert await stored.jobs.list(stored.owner, JobFilter()) == ([], 0)

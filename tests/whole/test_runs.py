@@ -44,13 +44,12 @@ async def test_cancel_ends_the_process_and_its_children(
         asked = {"journal": str(lines), "seconds": 60, "child_seconds": 60}
         job = await site.submit(video, ("journal", asked))
         await site.running(job)
-        await until_written(lines)
+        await until(lambda: len(workers_of(tmp_path)) >= 2)  # the worker and its child
         before = workers_of(tmp_path)
         await site.cancel(job)
         first = await site.job(job)
         rows = await site.ended(job)
 
-    assert len(before) >= 2, "the worker and its child"
     assert first.job.state is JobState.CANCELLING
     assert rows.job.state is JobState.CANCELLED
     assert rows.job.cancelled_at is not None

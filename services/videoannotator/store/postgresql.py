@@ -9,6 +9,7 @@ from sqlalchemy import URL, Connection, event
 from videoannotator.domain.errors import InvalidSetting
 from videoannotator.store.connections import AsyncEngine, create_async_engine
 from videoannotator.store.patience import PatientPool
+from videoannotator.store.types import as_json
 
 #: Of one process. A transaction takes milliseconds, so this carries more than one Python process
 #: asks for; and two apis and two schedulers fit into the 97 that a server has by default.
@@ -91,6 +92,7 @@ def _engine(url: URL) -> AsyncEngine:
             max_overflow=0,
             pool_timeout=QUEUE_SECONDS,
             connect_args=connecting(url),
+            json_serializer=as_json,
             use_native_hstore=False,  # else every new connection asks for a type that we never use
         )
 

@@ -12,6 +12,7 @@ from sqlalchemy import URL, Connection, event
 
 from videoannotator.store import sqlite_driver
 from videoannotator.store.connections import AsyncEngine, create_async_engine
+from videoannotator.store.types import as_json
 
 BUSY_SECONDS = 5.0  # how long a writer waits for another process; `?timeout=` changes it
 READERS = 8  # connections that read at the same time
@@ -76,7 +77,13 @@ def _engine(url: URL, *, begin: str, connections: int, query_only: bool) -> Asyn
     how: dict[str, Any] = {"async_creator_fn": partial(open_sqlite, query_only=query_only)}
     if "timeout" not in url.query:
         how["timeout"] = BUSY_SECONDS
-    engine = create_async_engine(url, pool_size=connections, max_overflow=0, connect_args=how)
+    engine = create_async_engine(
+        url,
+        pool_size=connections,
+        max_overflow=0,
+        connect_args=how,
+        json_serializer=as_json,
+    )
 
     @event.listens_for(engine.sync_engine, "begin")
     def on_begin(connection: Connection) -> None:

@@ -1,5 +1,6 @@
 """Column types that mean the same on SQLite and PostgreSQL, and the database's clock."""
 
+import json
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -79,6 +80,15 @@ class Word(TypeDecorator[StrEnum]):
 def document() -> JSON:
     """A JSON column in which None is NULL."""
     return JSON(none_as_null=True)
+
+
+def as_json(value: Any) -> str:
+    """The text of a JSON column.
+
+    Raises: ValueError for a number that JSON does not know. PostgreSQL would refuse the statement,
+    SQLite would keep a text that no reader of ours can send on.
+    """
+    return json.dumps(value, allow_nan=False)
 
 
 class database_now(FunctionElement[datetime]):  # noqa: N801 - it reads as a SQL function
