@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -95,6 +96,8 @@ def main(names: Sequence[str]) -> int:
     if unknown:
         print(f"No such part: {unknown[0]}. There are: {', '.join(PARTS)}.", file=sys.stderr)
         return 2
+    # Ended by a supervisor as by Ctrl-C: every part then ends what it started.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     taken_on = machine()
     figures = {part: measured(part) for part in chosen or PARTS}
     console = Console()

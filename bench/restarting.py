@@ -116,16 +116,22 @@ async def restarts(here: Place) -> tuple[tuple[float, ...], tuple[float, ...]]:
     try:
         idle = tuple([await restart_seconds(here, database) for _ in range(TRIES)])
         await submit_all(here, database)
-        first = start(SCHEDULER, variables(here))
         try:
-            await seconds_until(lambda: _all_at_work(database))
-        finally:
-            await asyncio.to_thread(stop, first)
-        took = tuple([await restart_seconds(here, database) for _ in range(TRIES)])
-        await end_workers(here, database)
-        return took, idle
+            await start_all(here, database)
+            return tuple([await restart_seconds(here, database) for _ in range(TRIES)]), idle
+        finally:  # also when somebody ends the measurement: workers outlive their scheduler
+            await end_workers(here, database)
     finally:
         await database.close()
+
+
+async def start_all(here: Place, database: Database) -> None:
+    """A first scheduler, until all that may run are at work."""
+    first = start(SCHEDULER, variables(here))
+    try:
+        await seconds_until(lambda: _all_at_work(database))
+    finally:
+        await asyncio.to_thread(stop, first)
 
 
 async def _all_at_work(database: Database) -> bool:

@@ -143,9 +143,9 @@ class Site:
         """The job as it is now."""
         return await Jobs(self.database).get(self.user, job_id)
 
-    async def cancel(self, job_id: str) -> None:
-        """Asks for the end of a job."""
-        await Jobs(self.database).cancel(self.user, job_id)
+    async def cancel(self, job_id: str) -> JobRows:
+        """Asks for the end of a job; the job as the wish left it."""
+        return await Jobs(self.database).cancel(self.user, job_id)
 
     async def until(
         self, job_id: str, reached: Callable[[JobRows], bool], seconds: float = 60.0

@@ -46,8 +46,7 @@ async def test_cancel_ends_the_process_and_its_children(
         await site.running(job)
         await until(lambda: len(workers_of(tmp_path)) >= 2)  # the worker and its child
         before = workers_of(tmp_path)
-        await site.cancel(job)
-        first = await site.job(job)
+        first = await site.cancel(job)
         rows = await site.ended(job)
 
     assert first.job.state is JobState.CANCELLING
@@ -178,10 +177,13 @@ async def test_the_next_scheduler_goes_on_with_the_worker_that_is_there(
 ) -> None:
     video = await site.add_video(clip)
     lines = tmp_path / "journal"
+    finish = tmp_path / "finish"
     async with site.scheduling(take_workers=False):
-        job = await site.submit(video, ("journal", {"journal": str(lines), "seconds": 4}))
+        asked = {"journal": str(lines), "until": str(finish)}
+        job = await site.submit(video, ("journal", asked))
         await site.running(job)
         await until_written(lines)
+    finish.touch()
     async with site.scheduling():
         rows = await site.ended(job)
 
@@ -194,11 +196,13 @@ async def test_a_result_that_was_finished_while_nobody_looked_is_found(
     site: Site, clip: Path, tmp_path: Path
 ) -> None:
     video = await site.add_video(clip)
-    lines = tmp_path / "journal"
+    lines, finish = tmp_path / "journal", tmp_path / "finish"
     async with site.scheduling(take_workers=False):
-        job = await site.submit(video, ("journal", {"journal": str(lines), "seconds": 1}))
+        asked = {"journal": str(lines), "until": str(finish)}
+        job = await site.submit(video, ("journal", asked))
         await site.running(job)
         await until_written(lines)
+    finish.touch()
     await until_no_process(tmp_path)
     async with site.scheduling():
         rows = await site.ended(job)
@@ -212,13 +216,14 @@ async def test_a_worker_that_nobody_calls_ends_and_its_run_is_tried_again(
     site: Site, clip: Path, tmp_path: Path
 ) -> None:
     video = await site.add_video(clip)
-    lines = tmp_path / "journal"
+    lines, finish = tmp_path / "journal", tmp_path / "finish"
     async with site.scheduling(take_workers=False):
-        asked = {"journal": str(lines), "seconds": 8}
+        asked = {"journal": str(lines), "until": str(finish)}
         job = await site.submit(video, ("journal", asked))
         await site.running(job)
         await until_written(lines)
     await until_no_process(tmp_path)
+    finish.touch()
     async with site.scheduling():
         rows = await site.ended(job)
 
