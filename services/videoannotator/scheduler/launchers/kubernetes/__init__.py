@@ -1,0 +1,1 @@
+"""Workers as Kubernetes Jobs: the one place that knows a Kubernetes client."""
