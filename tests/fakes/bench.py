@@ -16,9 +16,10 @@ from videoannotator.scheduler.actions import Create, Launch
 from videoannotator.scheduler.drive import Timing
 from videoannotator.scheduler.inbox import CreateEnded, Inbox, Message
 from videoannotator.scheduler.lease import Lease
+from videoannotator.scheduler.places import LocalPlaces
 from videoannotator.scheduler.shell import Parts, Shell
 from videoannotator.scheduler.view import View
-from videoannotator.scheduler.worker_body import WorkerTemplate
+from videoannotator.scheduler.worker_body import LocalProcess, WorkerTemplate
 from videoannotator.store.rows import JobRows
 from videoannotator.store.videos import Videos
 
@@ -118,10 +119,13 @@ def parts_of(
         schedule=stored.schedule,
         videos=Videos(stored.database),
         blobs=FileBlobs(folder),
+        places=LocalPlaces(folder),
         launcher=launcher,
         catalogue=Catalogue({"p": SPEC}),
         template=WorkerTemplate(
-            launcher="process", key=b"k" * 32, orphan_grace_seconds=600, stop_grace_seconds=1
+            launcher="process",
+            key=b"k" * 32,
+            body=LocalProcess(orphan_grace_seconds=600, stop_grace_seconds=1),
         ),
         policy=replace(POLICY, late_create_seconds=launcher.late_create_seconds),
         timing=QUICK,

@@ -16,10 +16,11 @@ from videoannotator.rpc.tokens import sha256_hex
 from videoannotator.scheduler.drive import Timing
 from videoannotator.scheduler.launchers.process import ProcessLauncher, fits_a_socket
 from videoannotator.scheduler.loop import Pace
+from videoannotator.scheduler.places import LocalPlaces
 from videoannotator.scheduler.policy import Policy
 from videoannotator.scheduler.service import Scheduler, Terms
 from videoannotator.scheduler.shell import Parts
-from videoannotator.scheduler.worker_body import WorkerTemplate
+from videoannotator.scheduler.worker_body import LocalProcess, WorkerTemplate
 from videoannotator.settings import UNIX, Settings, environment
 from videoannotator.store.engine import Database
 from videoannotator.store.leader import Leader
@@ -43,6 +44,7 @@ def local_scheduler(
         schedule=Schedule(database),
         videos=Videos(database),
         blobs=blobs,
+        places=LocalPlaces(root),
         launcher=launcher,
         catalogue=catalogue,
         template=_template(settings),
@@ -94,9 +96,11 @@ def _template(settings: Settings) -> WorkerTemplate:
     return WorkerTemplate(
         launcher=ProcessLauncher.name,
         key=worker_key(settings),
-        orphan_grace_seconds=settings.scheduler.orphan_grace_seconds,
-        stop_grace_seconds=settings.scheduler.stop_grace_seconds,
-        log_level=settings.telemetry.log_level,
+        body=LocalProcess(
+            orphan_grace_seconds=settings.scheduler.orphan_grace_seconds,
+            stop_grace_seconds=settings.scheduler.stop_grace_seconds,
+            log_level=settings.telemetry.log_level,
+        ),
     )
 
 

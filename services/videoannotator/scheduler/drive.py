@@ -4,7 +4,7 @@ Puts what it learns into the inbox and writes nothing.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -24,6 +24,9 @@ from videoannotator.scheduler.inbox import Answered, Finished, Inbox, Message, M
 from videoannotator.scheduler.lease import Lease
 from videoannotator.scheduler.observed import Ended
 from videoannotator.telemetry import get_logger
+
+#: Makes the assignment of a worker, anew for each call.
+Assign = Callable[[], Awaitable[Assignment]]
 
 log = get_logger(__name__)
 
@@ -56,10 +59,14 @@ class Drive:
         """Asks what the worker is until it answers."""
         self._start(self._describe())
 
-    def attach(self, assignment: Assignment) -> None:
-        """Annotates, or re-attaches, until the last message; keeps it alive from now on."""
+    def attach(self, assign: Assign, renewed_every_seconds: float | None = None) -> None:
+        """Annotates, or re-attaches, until the last message; keeps it alive from now on.
+
+        The call is repeated with a new assignment every `renewed_every_seconds`: signed addresses
+        end.
+        """
         self._start(self._keep_alive())
-        self._start(self._annotate(assignment))
+        self._start(self._annotate(assign, renewed_every_seconds))
 
     async def stop(self, reason: str) -> None:
         """Asks the worker to end, once, and calls it no more."""
@@ -114,11 +121,16 @@ class Drive:
                 self._tell(Answered(worker_id=self.worker_id), ring=False)
             await asyncio.sleep(self._timing.keepalive_seconds)
 
-    async def _annotate(self, assignment: Assignment) -> None:
+    async def _annotate(self, assign: Assign, renewed_every_seconds: float | None) -> None:
         while self._lease.valid:
             try:
-                if await self._listen(self._client.annotate(assignment, self._lease.epoch)):
-                    return
+                async with asyncio.timeout(renewed_every_seconds):
+                    assignment = await assign()
+                    calls = self._client.annotate(assignment, self._lease.epoch)
+                    if await self._listen(calls):
+                        return
+            except TimeoutError:
+                continue
             except (NotLeader, Stopped):
                 return
             except (InvalidRequest, Conflict) as refused:

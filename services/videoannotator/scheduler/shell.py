@@ -5,8 +5,6 @@ import random
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from pathlib import Path
-from typing import Protocol
 
 from videoannotator.blobs import keys
 from videoannotator.blobs.interface import BlobStore
@@ -42,11 +40,12 @@ from videoannotator.scheduler.inbox import CreateEnded, ExamineEnded, Inbox, Ter
 from videoannotator.scheduler.launchers.interface import Launcher
 from videoannotator.scheduler.lease import Lease
 from videoannotator.scheduler.log_tail import readable
+from videoannotator.scheduler.places import Places
 from videoannotator.scheduler.policy import Policy
 from videoannotator.scheduler.reconcile import purgeable
 from videoannotator.scheduler.sweep import Sweeper
 from videoannotator.scheduler.view import View
-from videoannotator.scheduler.worker_body import WorkerTemplate, new_worker
+from videoannotator.scheduler.worker_body import Draft, WorkerTemplate, new_worker, new_worker_id
 from videoannotator.store.rows import Changes, JobRows
 from videoannotator.store.schedule import Schedule
 from videoannotator.store.videos import Videos
@@ -56,14 +55,6 @@ SEND_WITHIN_SECONDS = 15.0  # a create leaves within this time after it was reco
 LOG_TAIL_LINES = 20
 
 log = get_logger(__name__)
-
-
-class LocalBlobs(BlobStore, Protocol):
-    """A blob store whose bytes a worker on this machine can open."""
-
-    def path(self, key: str) -> Path:
-        """Where the bytes of `key` are."""
-        ...
 
 
 #: Makes the client of a worker from its address and token; tests give another.
@@ -76,7 +67,8 @@ class Parts:
 
     schedule: Schedule
     videos: Videos
-    blobs: LocalBlobs
+    blobs: BlobStore
+    places: Places
     launcher: Launcher
     catalogue: Catalogue
     template: WorkerTemplate
@@ -157,8 +149,15 @@ class Shell:
         except PipelineNotFound:
             log.error("run.pipeline_unknown", run_id=run.id, pipeline=run.pipeline)
             return False
-        number = changes.next_attempt(seen, run.id)
-        worker = new_worker(self._parts.template, spec, run, number, action.gpus, now)
+        draft = Draft(
+            worker_id=new_worker_id(),
+            rows=seen,
+            run=run,
+            attempt=changes.next_attempt(seen, run.id),
+            epoch=self._lease.epoch,
+            spec=spec,
+        )
+        worker = new_worker(self._parts.template, draft, action.gpus, now)
         made = await self._change(action.job_id, lambda rows, _: _first(rows, worker, now))
         return made is not None
 
@@ -203,7 +202,8 @@ class Shell:
     async def _send_create(self, rows: JobRows, worker: Worker, recorded_at: float) -> None:
         failure = None
         try:
-            await self._make_folder(rows, worker)
+            self._lease.check()
+            await self._parts.places.prepare(rows, worker)
             self._lease.check()
             if self._lease.now() - recorded_at < SEND_WITHIN_SECONDS:
                 await self._parts.launcher.create(worker)
@@ -218,14 +218,6 @@ class Shell:
         finally:
             self._inbox.put(CreateEnded(worker_id=worker.id, failure=failure))
 
-    async def _make_folder(self, rows: JobRows, worker: Worker) -> None:
-        folder = self._parts.blobs.path(_folder(rows, worker))
-        self._lease.check()
-        try:
-            await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
-        except OSError as error:
-            raise StorageError("The folder for the results cannot be made.") from error
-
     def _call(self, action: Call) -> None:
         token = worker_token(self._parts.template.key, action.worker_id)
         client = self._parts.dial(action.address, token)
@@ -239,10 +231,12 @@ class Shell:
         worker = changes.worker_of(rows, action.worker_id)
         if drive is None or worker is None:
             return
-        drive.attach(self._assignment(rows, worker))
+        renewed = self._parts.places.renewed_every_seconds
+        drive.attach(lambda: self._assignment(rows, worker), renewed)
         self._view.attached(action.worker_id)
 
-    def _assignment(self, rows: JobRows, worker: Worker) -> Assignment:
+    async def _assignment(self, rows: JobRows, worker: Worker) -> Assignment:
+        at = await self._parts.places.of(rows, worker)
         run = next(run for run in rows.runs if run.id == worker.run_id)
         return Assignment(
             run_id=run.id,
@@ -252,10 +246,12 @@ class Shell:
             ignored_parameters=run.ignored_parameters,
             retries=worker.attempt - 1,
             video_id=rows.video.id,
-            path=str(self._parts.blobs.path(rows.video.key)),
+            path=at.path,
+            url=at.url,
             sha256=rows.video.sha256,
             size_bytes=rows.video.size_bytes,
-            directory=str(self._parts.blobs.path(_folder(rows, worker))),
+            directory=at.directory,
+            signed=at.signed,
         )
 
     def _terminate(self, action: Terminate, rows: JobRows) -> None:
@@ -329,8 +325,3 @@ def _first(rows: JobRows, worker: Worker, now: datetime) -> Changes | None:
     if changes.next_attempt(rows, worker.run_id) != worker.attempt:
         return None
     return changes.launch(rows, worker, now)
-
-
-def _folder(rows: JobRows, worker: Worker) -> str:
-    run = next(run for run in rows.runs if run.id == worker.run_id)
-    return keys.attempt_folder(rows.job.owner_id, rows.job.id, run.pipeline, worker.attempt)

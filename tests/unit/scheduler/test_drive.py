@@ -39,6 +39,11 @@ ASSIGNMENT = Assignment(
 )
 
 
+async def assign() -> Assignment:
+    """The same assignment for each call."""
+    return ASSIGNMENT
+
+
 class Line:
     """A drive, its worker, and what was heard."""
 
@@ -102,7 +107,7 @@ async def test_who_answers_under_another_name_is_not_our_worker(line: Line) -> N
 async def test_what_the_worker_tells_comes_through_up_to_its_last_message(line: Line) -> None:
     probe = Probe(container="mp4", duration_seconds=9)
     line.worker.told = [Accepted(probe=probe)]
-    line.drive.attach(ASSIGNMENT)
+    line.drive.attach(assign)
     await line.hears(Opened)
     progress = Progress(stage="work", position_seconds=3)
     for event in (progress, LogLine(level="info", message="hello"), COMPLETED):
@@ -122,7 +127,7 @@ async def test_what_the_worker_tells_comes_through_up_to_its_last_message(line: 
 
 async def test_a_video_that_could_not_be_opened_is_no_probe(line: Line) -> None:
     line.worker.told = [Accepted(probe=None), BROKE]
-    line.drive.attach(ASSIGNMENT)
+    line.drive.attach(assign)
 
     finished = await line.hears(Finished)
 
@@ -132,7 +137,7 @@ async def test_a_video_that_could_not_be_opened_is_no_probe(line: Line) -> None:
 
 
 async def test_after_a_lost_stream_it_attaches_again_and_tells_no_line_twice(line: Line) -> None:
-    line.drive.attach(ASSIGNMENT)
+    line.drive.attach(assign)
     await line.until(lambda: bool(line.worker.streams))
     line.worker.tell(LogLine(level="info", message="once"))
     await line.hears(Said)
@@ -146,7 +151,7 @@ async def test_after_a_lost_stream_it_attaches_again_and_tells_no_line_twice(lin
 
 
 async def test_what_ended_while_nobody_listened_is_heard_at_the_next_call(line: Line) -> None:
-    line.drive.attach(ASSIGNMENT)
+    line.drive.attach(assign)
     await line.until(lambda: bool(line.worker.streams))
     line.worker.silent = True
     line.worker.cut()
@@ -165,7 +170,7 @@ async def test_a_worker_that_refuses_the_request_has_ended_it(
     line: Line, refusal: VideoAnnotatorError
 ) -> None:
     line.worker.refusal = refusal
-    line.drive.attach(ASSIGNMENT)
+    line.drive.attach(assign)
 
     finished = await line.hears(Finished)
 
@@ -183,7 +188,7 @@ async def test_a_worker_that_serves_another_or_stops_is_not_asked_again(
     line: Line, refusal: VideoAnnotatorError
 ) -> None:
     line.worker.refusal = refusal
-    line.drive.attach(ASSIGNMENT)
+    line.drive.attach(assign)
 
     await line.until(lambda: line.count("KeepAlive") >= 4)
 
@@ -194,7 +199,7 @@ async def test_a_worker_that_serves_another_or_stops_is_not_asked_again(
 @pytest.mark.parametrize("refusal", [Unauthenticated(), WorkerUnreachable()])
 async def test_any_other_answer_is_tried_again(line: Line, refusal: VideoAnnotatorError) -> None:
     line.worker.refusal = refusal
-    line.drive.attach(ASSIGNMENT)
+    line.drive.attach(assign)
 
     await line.until(lambda: line.count("Annotate") >= 3)
 
@@ -204,7 +209,7 @@ async def test_any_other_answer_is_tried_again(line: Line, refusal: VideoAnnotat
 async def test_keep_alive_is_repeated_from_the_attach_on_also_when_it_was_not_answered(
     line: Line,
 ) -> None:
-    line.drive.attach(ASSIGNMENT)
+    line.drive.attach(assign)
     await line.until(lambda: line.count("KeepAlive") >= 2)
     line.worker.silent = True
     asked = line.count("KeepAlive")
@@ -217,7 +222,7 @@ async def test_keep_alive_is_repeated_from_the_attach_on_also_when_it_was_not_an
 async def test_a_worker_that_has_seen_a_later_leader_is_left_alone(line: Line) -> None:
     line.worker.epoch = 3
     line.drive.describe()
-    line.drive.attach(ASSIGNMENT)
+    line.drive.attach(assign)
 
     await calls_end()
 
@@ -227,7 +232,7 @@ async def test_a_worker_that_has_seen_a_later_leader_is_left_alone(line: Line) -
 async def test_nothing_is_sent_once_the_lease_is_over(line: Line) -> None:
     line.clock.seconds += LEASE_SECONDS
     line.drive.describe()
-    line.drive.attach(ASSIGNMENT)
+    line.drive.attach(assign)
     await calls_end()
     await line.drive.stop("the run has ended")
 
@@ -236,7 +241,7 @@ async def test_nothing_is_sent_once_the_lease_is_over(line: Line) -> None:
 
 async def test_calls_under_way_end_with_the_lease(line: Line) -> None:
     line.worker.refusal = WorkerUnreachable()
-    line.drive.attach(ASSIGNMENT)
+    line.drive.attach(assign)
     await line.until(lambda: line.count("KeepAlive") >= 1 and line.count("Annotate") >= 1)
 
     line.clock.seconds += LEASE_SECONDS
@@ -247,7 +252,7 @@ async def test_calls_under_way_end_with_the_lease(line: Line) -> None:
 
 
 async def test_stop_asks_once_and_calls_no_more(line: Line) -> None:
-    line.drive.attach(ASSIGNMENT)
+    line.drive.attach(assign)
     await line.until(lambda: bool(line.worker.streams))
 
     await line.drive.stop("NO_PROGRESS")
@@ -269,7 +274,7 @@ async def test_a_worker_that_does_not_answer_stop_stops_nothing_else(line: Line)
 
 
 async def test_close_ends_the_calls_and_leaves_the_worker_at_work(line: Line) -> None:
-    line.drive.attach(ASSIGNMENT)
+    line.drive.attach(assign)
     await line.until(lambda: bool(line.worker.streams))
 
     await line.drive.close()

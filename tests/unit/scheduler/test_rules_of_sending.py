@@ -13,14 +13,15 @@ from tests.fakes.bench import LEASE_SECONDS, Bench, a_bench, calls_end
 from tests.fakes.launcher import FakeLauncher
 from tests.fakes.rows import NOW, follow
 from tests.fakes.stored import Stored
-from videoannotator.blobs.files import FileBlobs
 from videoannotator.domain.errors import NotLeader
 from videoannotator.domain.jobs import RunState, Worker
 from videoannotator.scheduler.actions import Call, Create, Terminate
 from videoannotator.scheduler.inbox import CreateEnded, TerminateEnded
 from videoannotator.scheduler.launchers.interface import Observation, Sight
 from videoannotator.scheduler.observed import Observed
+from videoannotator.scheduler.places import LocalPlaces
 from videoannotator.scheduler.shell import SEND_WITHIN_SECONDS
+from videoannotator.store.rows import JobRows
 
 # --- wait-75
 
@@ -41,39 +42,26 @@ async def test_wait_75_counts_from_the_record_not_from_the_begin_of_a_long_tick(
     assert sent >= recorded
 
 
-class SlowFolders(FileBlobs):
-    """A storage in which time passes before a folder is made."""
+class SlowPlaces(LocalPlaces):
+    """A storage in which time passes while a folder is made."""
 
     bench: Bench
     seconds = SEND_WITHIN_SECONDS + 1
     renewing = True  #: the lease is renewed meanwhile
 
-    def path(self, key: str) -> Path:
-        return SlowPath(super().path(key), self)
-
-
-class SlowPath(type(Path())):  # type: ignore[misc]
-    """A folder that is slowly made."""
-
-    def __new__(cls, path: Path, blobs: SlowFolders) -> "SlowPath":
-        made = super().__new__(cls, path)
-        made.blobs = blobs
-        return made
-
-    def mkdir(self, *args: object, **options: object) -> None:
-        Path(self).mkdir(*args, **options)  # type: ignore[arg-type]
-        bench = self.blobs.bench
-        bench.clock.seconds += self.blobs.seconds
-        if self.blobs.renewing:
-            bench.lease.renewed(bench.clock())
+    async def prepare(self, rows: JobRows, worker: Worker) -> None:
+        await super().prepare(rows, worker)
+        self.bench.clock.seconds += self.seconds
+        if self.renewing:
+            self.bench.lease.renewed(self.bench.clock())
 
 
 def slow_bench(stored: Stored, folder: Path) -> Bench:
     """A bench whose folders are slowly made."""
-    blobs = SlowFolders(folder)
+    places = SlowPlaces(folder)
     bench = a_bench(stored, folder)
-    bench.parts = replace(bench.parts, blobs=blobs)
-    blobs.bench = bench
+    bench.parts = replace(bench.parts, places=places)
+    places.bench = bench
     return bench
 
 
@@ -194,8 +182,8 @@ async def test_lease_before_send_it_is_looked_at_again_after_the_folder_is_made(
     stored: Stored, tmp_path: Path
 ) -> None:
     bench = slow_bench(stored, tmp_path)
-    bench.parts.blobs.seconds = LEASE_SECONDS - 5
-    bench.parts.blobs.renewing = False
+    bench.parts.places.seconds = LEASE_SECONDS - 5
+    bench.parts.places.renewing = False
     await bench.begin()
     rows, worker = await bench.launched()
     bench.clock.seconds += 6
