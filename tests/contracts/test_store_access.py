@@ -121,6 +121,14 @@ async def test_of_many_first_starts_one_makes_the_administrator(
     assert len(await Access(database).users()) == 1
 
 
+async def test_the_first_administrator_has_the_key_that_the_site_gave(database: Database) -> None:
+    given = "va_" + "k" * 43
+
+    assert await Access(database).bootstrap_admin(given) == given
+
+    assert (await Access(database).principal(given)).role is Role.ADMIN
+
+
 async def test_no_administrator_is_made_where_there_are_users(stored: Stored) -> None:
     assert await Access(stored.database).bootstrap_admin() is None
 

@@ -39,7 +39,7 @@ class Started:
     address: str  #: of REST, as http://localhost:18011
     grpc_address: str | None  #: as localhost:50051; None: no gRPC
     probes_port: int | None  #: None: probes are on the port of REST alone
-    admin_key: str | None  #: the first administrator's; None: there are users
+    admin_key: str | None  #: the first administrator's; None: there are users, or the site gave it
 
 
 #: Told once, when the api takes requests.
@@ -89,13 +89,21 @@ class Api:
 
     async def started(self) -> Started:
         """Where it is; makes the first administrator where there is no user yet."""
-        first = await self._access.bootstrap_admin() if self._settings.auth.required else None
         return Started(
             address=self._address,
             grpc_address=self._grpc_address,
             probes_port=self._probes_port,
-            admin_key=first,
+            admin_key=await self._first_admin_key(),
         )
+
+    async def _first_admin_key(self) -> str | None:
+        """The key to tell: of an administrator who was made just now, unless the site gave it."""
+        auth = self._settings.auth
+        if not auth.required:
+            return None
+        given = auth.first_admin_key.get_secret_value()
+        made = await self._access.bootstrap_admin(given)
+        return None if given else made
 
     @property
     def alive(self) -> bool:

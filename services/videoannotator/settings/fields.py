@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from videoannotator.settings.addresses import UNIX, normalise_database_url
 from videoannotator.settings.kinds import (
+    ACCESS_KEY,
     GIB,
     HEX_SECRET,
     KIB,
@@ -28,6 +29,7 @@ from videoannotator.settings.kinds import (
     Addresses,
     Count,
     Endpoint,
+    Key,
     Limits,
     Listen,
     MaybePort,
@@ -157,6 +159,12 @@ class AuthSettings(Group):
     required: bool = Field(
         default=True,
         description="Whether every request needs a key. Off only on a machine of one person.",
+    )
+    first_admin_key: Key = Field(
+        default=SecretStr(""),
+        json_schema_extra=ACCESS_KEY,
+        description="Key of the first administrator, who is made where there is no user yet. "
+        "Empty: one is made up, and told once.",
     )
 
 

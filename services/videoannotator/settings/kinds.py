@@ -40,6 +40,14 @@ def _checked_secret(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def _checked_key(key: SecretStr) -> SecretStr:
+    """`key`, which is empty or long enough that nobody guesses it. Raises: ValueError."""
+    value = key.get_secret_value()
+    if value and not re.fullmatch("va_[A-Za-z0-9_-]{40,200}", value):
+        raise ValueError("is no key")
+    return key
+
+
 #: The word for "there is none", where an empty value would mean the default.
 NONE = "none"
 KIB = 1024
@@ -62,6 +70,7 @@ MaybePort = Annotated[
     Annotated[int, Field(ge=0, le=65535)] | None, BeforeValidator(_none, json_schema_input_type=int)
 ]
 Secret = Annotated[SecretStr, AfterValidator(_checked_secret)]
+Key = Annotated[SecretStr, AfterValidator(_checked_key)]
 Seconds = Annotated[float, Field(gt=0, le=MOST, allow_inf_nan=False)]
 
 
@@ -75,4 +84,5 @@ def only(allowed: str) -> dict[str, Any]:
 
 
 PORT_OR_NONE = only("a whole number at least 0 and at most 65535, or none")
+ACCESS_KEY = only("va_ and 40 to 200 of A-Z, a-z, 0-9, _ and -")
 HEX_SECRET = only("64 hexadecimal digits, as 'openssl rand -hex 32' makes them")

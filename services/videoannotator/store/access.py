@@ -133,15 +133,18 @@ class Access:
         self._known.forget()
         return group_id
 
-    async def bootstrap_admin(self) -> str | None:
-        """Makes the first administrator; returns its key's secret, None when there are users."""
+    async def bootstrap_admin(self, given: str = "") -> str | None:
+        """Makes the first administrator; returns its key's secret, None when there are users.
+
+        `given` is the secret to take; empty: one is made up.
+        """
         async with self._database.writing() as connection:
             await _lock_bootstrap(connection)
             query = select(func.count()).select_from(t.users).where(t.users.c.id != LOCAL_USER)
             if (await connection.execute(query)).scalar_one():
                 return None
             user = await _add_user(connection, str(uuid4()), "admin", Role.ADMIN)
-            _, secret = await _add_key(connection, user.id, "first key", None)
+            _, secret = await _add_key(connection, user.id, "first key", None, given)
             return secret
 
     async def open_principal(self) -> Principal:
@@ -179,9 +182,13 @@ async def _add_user(connection: AsyncConnection, user_id: str, name: str, role: 
 
 
 async def _add_key(
-    connection: AsyncConnection, user_id: str, name: str, expires_at: datetime | None
+    connection: AsyncConnection,
+    user_id: str,
+    name: str,
+    expires_at: datetime | None,
+    given: str = "",
 ) -> tuple[ApiKey, str]:
-    secret = SECRET_PREFIX + secrets.token_urlsafe(SECRET_BYTES)
+    secret = given or SECRET_PREFIX + secrets.token_urlsafe(SECRET_BYTES)
     key = ApiKey(
         id=str(uuid4()),
         user_id=user_id,

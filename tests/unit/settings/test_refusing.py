@@ -77,7 +77,7 @@ REFUSED = {
 NEVER_WRONG = {
     *("STORAGE__ROOT", "API__HOST", "API__GRPC_HOST", "TELEMETRY__HOST"),
     *("RPC__CERTIFICATE_FOLDER", "RPC__SERVER_NAME"),
-    *("DATABASE__URL", "RPC__INTERNAL_TOKEN", "RPC__WORKER_KEY"),
+    *("DATABASE__URL", "RPC__INTERNAL_TOKEN", "RPC__WORKER_KEY", "AUTH__FIRST_ADMIN_KEY"),
 }
 
 WORKER = {"ID": "w1", "TOKEN_SHA256": "0" * 64, "LISTEN": "unix:/x"}
@@ -168,6 +168,13 @@ def test_a_bad_secret_is_refused_without_showing_it(name: str, given: str) -> No
     expect_refused(
         lambda: load_settings({variable: given}, None), variable, "***", "64 hexadecimal digits"
     )
+
+
+@pytest.mark.parametrize("given", ["hidden", "va_short", "0" * 60, "va_" + "x" * 39 + "!"])
+def test_a_first_key_that_might_be_guessed_is_refused_without_showing_it(given: str) -> None:
+    name = "VIDEOANNOTATOR_AUTH__FIRST_ADMIN_KEY"
+
+    expect_refused(lambda: load_settings({name: given}, None), name, "***", "va_ and 40 to 200")
 
 
 @pytest.mark.parametrize(

@@ -225,6 +225,20 @@ def test_the_process_tells_the_way_to_go(
     assert "db upgrade" in capsys.readouterr().err
 
 
+def test_the_process_waits_for_the_schema_and_says_what_is_amiss(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/videoannotator.db"
+    command = [sys.executable, "-m", "videoannotator.store", "wait", "--url", url]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as waiting:
+        assert waiting.stderr is not None
+        told = waiting.stderr.readline()
+
+        upgrade(url)
+
+        assert waiting.wait() == 0
+    assert told.startswith("Waiting: The database has no tables yet.")
+    assert "db upgrade" in told
+
+
 async def test_the_snapshot_never_scans_what_ended_long_ago(database: Database) -> None:
     stored = await Stored.begin(database)
     await stored.submit()
