@@ -15,7 +15,11 @@ OUTPUT ?= results
 ARGS ?=
 SEED ?=
 ONLY ?=
+IMAGES ?= control,scene,speech,person,face,audio,voice
+BASE_IMAGE ?=
+IMAGE_TAG ?=
 
+COMMA := ,
 BIN := .venv/bin
 UV := .make/tools/bin/uv
 SAMPLE := .make/sample/sample.mp4
@@ -118,6 +122,15 @@ lock: | $(TOOLS_READY) ## write uv.lock after a change of the dependencies in py
 .PHONY: bench
 bench: $(DEV_READY) ## measure and compare, print a table, write bench.json; PART=sampling does one part
 	@$(BIN)/python -m bench $(PART)
+
+.PHONY: images
+images: ## build container images with docker or buildah; IMAGES=control,scene some, BASE_IMAGE=debootstrap without a registry
+	@BASE_IMAGE="$(BASE_IMAGE)" IMAGE_TAG="$(IMAGE_TAG)" images/build.sh $(subst $(COMMA), ,$(IMAGES))
+
+.PHONY: images-for-tests
+images-for-tests: ## build control, scene, speech, and the images that only tests on a cluster use
+	@$(MAKE) --no-print-directory images IMAGES=control,scene,speech
+	@IMAGE_TAG="$(IMAGE_TAG)" DOCKERFILE=tests/cluster/Dockerfile images/build.sh journal control-journal
 
 .PHONY: docs
 docs: $(DOCS_READY) ## build the documentation as pages in .make/site; a broken link fails
