@@ -63,3 +63,18 @@ class BlobStore(Protocol):
         What broken puts left behind goes in the same way. Returns how many were deleted.
         """
         ...
+
+
+class SigningBlobStore(BlobStore, Protocol):
+    """A blob store that lets others read or write one key, for a while, without a key of its own.
+
+    What is signed is a secret until its time is over: it must not reach a log.
+    """
+
+    async def sign_get(self, key: str, seconds: float) -> str:
+        """An address at which anybody can read `key` for so long; it need not be there yet."""
+        ...
+
+    async def sign_put(self, key: str, seconds: float) -> str:
+        """An address at which anybody can write `key`, whole or not at all, for so long."""
+        ...

@@ -47,6 +47,8 @@ def private_settings(folder: Path) -> Mapping[str, str]:
     """What makes a server private, whatever the environment says of the site's own one."""
     return {
         "VIDEOANNOTATOR_STORAGE__ROOT": str(folder),
+        "VIDEOANNOTATOR_STORAGE__URL": "none",
+        "VIDEOANNOTATOR_STORAGE__ENDPOINT": "none",
         "VIDEOANNOTATOR_DATABASE__URL": f"sqlite:///{folder / 'videoannotator.db'}",
         "VIDEOANNOTATOR_API__HOST": "127.0.0.1",
         "VIDEOANNOTATOR_API__PORT": "0",

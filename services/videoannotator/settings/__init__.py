@@ -24,12 +24,12 @@ from videoannotator.settings.fields import (
     RpcSettings,
     SchedulerSettings,
     Settings,
-    StorageSettings,
     TelemetrySettings,
     WorkerSettings,
 )
 from videoannotator.settings.refusing import refusal
 from videoannotator.settings.showing import Row, effective
+from videoannotator.settings.storage import StorageSettings
 from videoannotator.settings.variables import (
     PREFIX,
     Given,

@@ -4,9 +4,7 @@ from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import (
-    BaseModel,
     ByteSize,
-    ConfigDict,
     Field,
     PrivateAttr,
     SecretStr,
@@ -17,6 +15,7 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from videoannotator.settings.addresses import UNIX, normalise_database_url
+from videoannotator.settings.group import Group
 from videoannotator.settings.kinds import (
     ACCESS_KEY,
     GIB,
@@ -39,22 +38,8 @@ from videoannotator.settings.kinds import (
     Some,
     only,
 )
+from videoannotator.settings.storage import StorageSettings
 from videoannotator.settings.variables import DELIMITER, PREFIX, Origin, variable
-
-
-class Group(BaseModel):
-    """Settings that belong together."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
-
-
-class StorageSettings(Group):
-    """Where bytes are."""
-
-    root: Path = Field(
-        default=Path("storage"),
-        description="Folder of uploads, videos and results. Made when it is missing.",
-    )
 
 
 class DatabaseSettings(Group):
