@@ -80,6 +80,24 @@ def new_worker(
     )
 
 
+def told_to_worker(
+    worker_id: str,
+    token_sha256: str,
+    *,
+    orphan_grace_seconds: float,
+    stop_grace_seconds: float,
+    log_level: str,
+) -> dict[str, str]:
+    """The part of a worker's environment that is alike wherever it runs."""
+    return {
+        "VIDEOANNOTATOR_WORKER_ID": worker_id,
+        "VIDEOANNOTATOR_WORKER_TOKEN_SHA256": token_sha256,
+        "VIDEOANNOTATOR_WORKER_ORPHAN_GRACE_SECONDS": str(orphan_grace_seconds),
+        "VIDEOANNOTATOR_WORKER_STOP_GRACE_SECONDS": str(stop_grace_seconds),
+        "VIDEOANNOTATOR_TELEMETRY__LOG_LEVEL": log_level,
+    }
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalProcess:
     """Makes the body of a worker that is a process of this machine: command and environment."""
@@ -97,10 +115,12 @@ class LocalProcess:
             "environment": {
                 **OFFLINE,
                 **self.extra,
-                "VIDEOANNOTATOR_WORKER_ID": draft.worker_id,
-                "VIDEOANNOTATOR_WORKER_TOKEN_SHA256": token_sha256,
-                "VIDEOANNOTATOR_WORKER_ORPHAN_GRACE_SECONDS": str(self.orphan_grace_seconds),
-                "VIDEOANNOTATOR_WORKER_STOP_GRACE_SECONDS": str(self.stop_grace_seconds),
-                "VIDEOANNOTATOR_TELEMETRY__LOG_LEVEL": self.log_level,
+                **told_to_worker(
+                    draft.worker_id,
+                    token_sha256,
+                    orphan_grace_seconds=self.orphan_grace_seconds,
+                    stop_grace_seconds=self.stop_grace_seconds,
+                    log_level=self.log_level,
+                ),
             },
         }
