@@ -46,10 +46,10 @@ def version(json: Json = False) -> None:
     write_json({"version": __version__}) if json else write(__version__)
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Runs one command; returns its exit code."""
+def main(arguments: Sequence[str], program: typer.Typer = app) -> int:
+    """Runs one command of `program`; returns its exit code."""
     try:
-        app(args=list(arguments))
+        program(args=list(arguments))
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     except KeyboardInterrupt:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from videoannotator.client import Queue, Slot
 
 app = typer.Typer(invoke_without_command=True)
+#: What GET /api/v1/queue tells and GET /api/v1/capacity does not.
+OF_THE_QUEUE = ("waiting", "total")
 
 
 @app.callback()
@@ -58,6 +60,30 @@ def status(server: Server = None, json: Json = False) -> None:
     with connected(server) as client:
         queue = client.queue()
     write_json(queue.raw) if json else _describe(queue)
+
+
+def queue(server: Server = None, json: Json = False) -> None:
+    """Show the runs that wait, first to go first, and what each waits for."""
+    with connected(server) as client:
+        found = client.queue()
+    if json:
+        write_json(found.raw)
+    else:
+        _show_waiting(found)
+        say(f"{len(found.waiting)} runs wait; {len(found.slots)} workers.")
+
+
+def capacity(server: Server = None, json: Json = False) -> None:
+    """Show what holds a place, for how long, and how many places there are."""
+    with connected(server) as client:
+        found = client.queue()
+    if json:
+        write_json({name: value for name, value in found.raw.items() if name not in OF_THE_QUEUE})
+        return
+    _show_places(found)
+    if found.slots:
+        write("")
+        _show_workers(found)
 
 
 @app.command()
@@ -101,6 +127,16 @@ def abandon(
 
 
 def _describe(queue: "Queue") -> None:
+    _show_places(queue)
+    if queue.slots:
+        write("")
+        _show_workers(queue)
+    if queue.waiting:
+        write("")
+        _show_waiting(queue)
+
+
+def _show_places(queue: "Queue") -> None:
     gpu_workers = sum(slot.gpus > 0 for slot in queue.slots)
     write_pairs(
         [
@@ -111,14 +147,16 @@ def _describe(queue: "Queue") -> None:
             ("last look", moment(queue.ticked_at)),
         ]
     )
-    if queue.slots:
-        write("")
-        columns = ("WORKER", "STATE", "PIPELINE", "JOB", "#GPUS", "SINCE", "UNPROVEN SINCE")
-        write_table(columns, [_worker(slot) for slot in queue.slots])
-    if queue.waiting:
-        write("")
-        rows = [(each.position, each.pipeline, each.job_id, each.reason) for each in queue.waiting]
-        write_table(("#POSITION", "PIPELINE", "JOB", "WAITS FOR"), rows)
+
+
+def _show_workers(queue: "Queue") -> None:
+    columns = ("WORKER", "STATE", "PIPELINE", "JOB", "#GPUS", "SINCE", "UNPROVEN SINCE")
+    write_table(columns, [_worker(slot) for slot in queue.slots])
+
+
+def _show_waiting(queue: "Queue") -> None:
+    rows = [(each.position, each.pipeline, each.job_id, each.reason) for each in queue.waiting]
+    write_table(("#POSITION", "PIPELINE", "JOB", "WAITS FOR"), rows)
 
 
 def _worker(slot: "Slot") -> tuple[object, ...]:
