@@ -205,6 +205,18 @@ class Unavailable(VideoAnnotatorError):
 
     hint = "Try again in a moment."
 
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        hint: str = "",
+        field: str | None = None,
+        retry_after_seconds: float | None = None,
+    ) -> None:
+        """`retry_after_seconds` is what the part itself asked for, None when it did not tell."""
+        super().__init__(message, hint=hint, field=field)
+        self.retry_after_seconds = retry_after_seconds
+
 
 class NotLeader(Unavailable):
     """This scheduler is not the leader."""
