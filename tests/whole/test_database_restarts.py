@@ -7,10 +7,13 @@ from pathlib import Path
 import pytest
 
 from tests.fakes import databases
+from tests.fakes.failover import until
 from tests.fakes.postgres import Mode, PostgresServer
 from tests.fakes.served import Customer, Listener, served_site
-from tests.fakes.site import succeeded
+from tests.fakes.site import Site, journal, quick_settings, succeeded
 from tests.fakes.verdict import faults
+from videoannotator.domain.jobs import AttemptOutcome
+from videoannotator.settings import DatabaseSettings
 from videoannotator.store.events import Events
 from videoannotator.store.jobs import Jobs
 from videoannotator.store.patience import PATIENCE_SECONDS
@@ -86,3 +89,28 @@ async def test_a_database_that_restarts_under_load_loses_nothing(
     assert listener.ids == told
     refusals = {code for customer in customers for code in customer.refusals}
     assert refusals == {"DATABASE_UNAVAILABLE"}
+
+
+async def test_a_leader_that_lost_its_lease_in_an_outage_calls_its_worker_again(
+    server: PostgresServer, clip: Path, tmp_path: Path
+) -> None:
+    lines, finish = tmp_path / "journal", tmp_path / "finish"
+    settings = quick_settings(tmp_path / "storage", **ORPHANS)
+    url = server.create("site")
+    site = await Site.open(settings.model_copy(update={"database": DatabaseSettings(url=url)}))
+    video = await site.add_video(clip)
+    async with site.scheduling() as scheduler:
+        asked = {"journal": str(lines), "until": str(finish)}
+        job = await site.submit(video, ("journal", asked))
+        await site.running(job)
+        await asyncio.to_thread(server.stop, "immediate")
+        await until(lambda: not scheduler.leading)
+        await asyncio.to_thread(server.start)
+        await until(lambda: scheduler.leading)
+        finish.touch()
+        rows = await site.ended(job)
+    await site.close()
+
+    assert succeeded(rows)
+    assert [attempt.outcome for attempt in rows.attempts] == [AttemptOutcome.COMPLETED], "heard"
+    assert [line["event"] for line in journal(lines)] == ["started", "ended"]
