@@ -47,8 +47,11 @@ def _sorted() -> list[tuple[int, str]]:
 
 
 def _failures() -> str:
-    rows = [(code(each.value), rule.budget.value, rule.hint) for each, rule in RULES.items()]
-    return table(["code", "who pays", "what to do"], rows)
+    rows = [
+        (code(each.value), rule.evidence, rule.budget.value, rule.remedy.value, rule.hint)
+        for each, rule in RULES.items()
+    ]
+    return table(["code", "how it is told", "who pays", "what is done", "what to do"], rows)
 
 
 def _budgets() -> str:

@@ -51,12 +51,28 @@ class Code(StrEnum):
     PIPELINE_ERROR = "PIPELINE_ERROR"
 
 
+class Remedy(StrEnum):
+    """What is done about a failure while somebody pays for it."""
+
+    WAIT = "wait"  #: the run goes back into the queue; nothing is wrong with it
+    RETRY = "retry"
+    RETRY_ELSEWHERE = "retry elsewhere"  #: on another node, where there is one
+    FAIL = "fail"  #: another try would end alike
+    CANCEL = "cancel"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """What a code means for the retry and for the user."""
+    """What a code means: how it is told, who pays, what is done, and what the owner may do."""
 
+    evidence: str
     budget: Budget
+    remedy: Remedy
     hint: str  #: what to do next, for the owner of the job; may be replaced by a more exact one
+
+
+def _rule(budget: Budget, remedy: Remedy, evidence: str, hint: str) -> Rule:
+    return Rule(evidence=evidence, budget=budget, remedy=remedy, hint=hint)
 
 
 INFRASTRUCTURE, PIPELINE, FREE, NEVER = (
@@ -65,77 +81,199 @@ INFRASTRUCTURE, PIPELINE, FREE, NEVER = (
     Budget.FREE,
     Budget.NEVER,
 )
+WAIT, RETRY, RETRY_ELSEWHERE, FAIL = (
+    Remedy.WAIT,
+    Remedy.RETRY,
+    Remedy.RETRY_ELSEWHERE,
+    Remedy.FAIL,
+)
 
+#: The one table of failures. `exit` is the exit status of the worker's process.
 RULES: dict[Code, Rule] = {
-    Code.UNSCHEDULABLE_CAPACITY: Rule(budget=FREE, hint="The cluster has no room; the run waits."),
-    Code.UNSCHEDULABLE_CONFIG: Rule(
-        budget=NEVER, hint="No node fits. The operator must check node selector and resource name."
+    Code.UNSCHEDULABLE_CAPACITY: _rule(
+        FREE,
+        WAIT,
+        "PodScheduled is False: Insufficient ..., or nodes that are not ready now",
+        "The cluster has no room; the run waits.",
     ),
-    Code.QUOTA_EXCEEDED: Rule(budget=FREE, hint="The namespace's quota is used up; the run waits."),
-    Code.SPEC_INVALID: Rule(budget=NEVER, hint="The operator must mend the chart's values."),
-    Code.SPEC_REJECTED: Rule(budget=NEVER, hint="The operator must mend the cluster's rules."),
-    Code.NAME_TAKEN: Rule(budget=INFRASTRUCTURE, hint="Tried again under another name."),
-    Code.IMAGE_NAME: Rule(budget=NEVER, hint="The operator must mend the image's name."),
-    Code.IMAGE_PULL: Rule(
-        budget=INFRASTRUCTURE, hint="The operator must check the registry and the pull secret."
+    Code.UNSCHEDULABLE_CONFIG: _rule(
+        NEVER,
+        FAIL,
+        "PodScheduled is False for 3 minutes by selector, taint or volume claim alone",
+        "No node fits. The operator must check node selector and resource name.",
     ),
-    Code.CONTAINER_CONFIG: Rule(
-        budget=NEVER, hint="The operator must make the missing Secret or ConfigMap."
+    Code.QUOTA_EXCEEDED: _rule(
+        FREE,
+        WAIT,
+        "403 or FailedCreate: exceeded quota",
+        "The namespace's quota is used up; the run waits.",
     ),
-    Code.CONTAINER_CREATE: Rule(budget=INFRASTRUCTURE, hint="The operator must check the node."),
-    Code.START_TIMEOUT: Rule(
-        budget=INFRASTRUCTURE, hint="The worker did not answer in time; see its log."
+    Code.SPEC_INVALID: _rule(
+        NEVER,
+        FAIL,
+        "400, 413 or 422 for the create; exit 126 or 127; a program that is not in the image",
+        "The operator must mend the chart's values.",
     ),
-    Code.UNREACHABLE: Rule(
-        budget=INFRASTRUCTURE, hint="The worker stopped answering; tried again."
+    Code.SPEC_REJECTED: _rule(
+        NEVER,
+        FAIL,
+        "FailedCreate for 3 minutes: service account, priority class, Pod Security, a webhook's no",
+        "The operator must mend the cluster's rules.",
     ),
-    Code.OOM_KILLED: Rule(
-        budget=PIPELINE, hint="The worker ran out of memory; ask the operator for a larger limit."
+    Code.NAME_TAKEN: _rule(
+        INFRASTRUCTURE,
+        RETRY,
+        "409 for the create, and what is there is not ours",
+        "Tried again under another name.",
     ),
-    Code.GPU_OOM: Rule(budget=PIPELINE, hint="Use a smaller model or a smaller batch."),
-    Code.GPU_DIRTY: Rule(
-        budget=INFRASTRUCTURE, hint="The GPU was still held by something else; tried elsewhere."
+    Code.IMAGE_NAME: _rule(
+        NEVER, FAIL, "waiting: InvalidImageName", "The operator must mend the image's name."
     ),
-    Code.EVICTED_NODE_PRESSURE: Rule(
-        budget=INFRASTRUCTURE, hint="The node ran short of disk or memory; tried elsewhere."
+    Code.IMAGE_PULL: _rule(
+        INFRASTRUCTURE,
+        RETRY_ELSEWHERE,
+        "waiting for 3 minutes: ErrImagePull, ImagePullBackOff, ErrImageNeverPull",
+        "The operator must check the registry and the pull secret.",
     ),
-    Code.PREEMPTED: Rule(budget=FREE, hint="More urgent work took the place; the run waits."),
-    Code.NODE_LOST: Rule(budget=INFRASTRUCTURE, hint="The node was lost; tried elsewhere."),
-    Code.DRAINED: Rule(budget=FREE, hint="The worker was moved away; the run starts again."),
-    Code.NODE_SHUTDOWN: Rule(budget=FREE, hint="The node was shut down; the run starts again."),
-    Code.ADMISSION_REJECTED: Rule(
-        budget=INFRASTRUCTURE, hint="The node refused the pod; tried elsewhere."
+    Code.CONTAINER_CONFIG: _rule(
+        NEVER,
+        FAIL,
+        "waiting for 30 s: CreateContainerConfigError, or a mount whose Secret is not found",
+        "The operator must make the missing Secret or ConfigMap.",
     ),
-    Code.DEADLINE: Rule(
-        budget=PIPELINE,
-        hint="The run took longer than allowed; ask the operator for a longer time limit.",
+    Code.CONTAINER_CREATE: _rule(
+        INFRASTRUCTURE,
+        RETRY_ELSEWHERE,
+        "waiting for 3 minutes: CreateContainerError, a sandbox or a mount that fails; StartError",
+        "The operator must check the node.",
     ),
-    Code.NO_PROGRESS: Rule(
-        budget=PIPELINE, hint="The pipeline made no progress; see the last log lines."
+    Code.START_TIMEOUT: _rule(
+        INFRASTRUCTURE,
+        RETRY,
+        "no answer to Describe in time; no pod and no event for 3 minutes",
+        "The worker did not answer in time; see its log.",
     ),
-    Code.KILLED_UNKNOWN: Rule(
-        budget=INFRASTRUCTURE, hint="The worker ended without a word; see the last log lines."
+    Code.UNREACHABLE: _rule(
+        INFRASTRUCTURE,
+        RETRY,
+        "no answer to KeepAlive in time; exit 76",
+        "The worker stopped answering; tried again.",
     ),
-    Code.POD_VANISHED: Rule(budget=INFRASTRUCTURE, hint="The pod was deleted; tried again."),
-    Code.JOB_VANISHED: Rule(
-        budget=INFRASTRUCTURE, hint="The Kubernetes Job was deleted; tried again."
+    Code.OOM_KILLED: _rule(
+        PIPELINE,
+        RETRY,
+        "terminated: OOMKilled; a MemoryError in the pipeline",
+        "The worker ran out of memory; ask the operator for a larger limit.",
     ),
-    Code.DELETED_BY_OPERATOR: Rule(budget=Budget.CANCEL, hint="An operator ended this run."),
-    Code.STORAGE_ERROR: Rule(
-        budget=INFRASTRUCTURE,
-        hint="The storage did not take or give bytes; the operator must check it.",
+    Code.GPU_OOM: _rule(PIPELINE, RETRY, "exit 66", "Use a smaller model or a smaller batch."),
+    Code.GPU_DIRTY: _rule(
+        INFRASTRUCTURE,
+        RETRY_ELSEWHERE,
+        "exit 75",
+        "The GPU was still held by something else; tried elsewhere.",
     ),
-    Code.MANIFEST_INVALID: Rule(
-        budget=INFRASTRUCTURE, hint="The result files were damaged on their way; tried again."
+    Code.EVICTED_NODE_PRESSURE: _rule(
+        INFRASTRUCTURE,
+        RETRY_ELSEWHERE,
+        "pod reason Evicted, but for the worker's own use of disk",
+        "The node ran short of disk or memory; tried elsewhere.",
     ),
-    Code.MEDIA_ERROR: Rule(
-        budget=NEVER,
-        hint="Play the file in another program; convert it to MP4 (H.264, AAC) if only that works.",
+    Code.PREEMPTED: _rule(
+        FREE,
+        WAIT,
+        "DisruptionTarget: PreemptionByScheduler; pod reason Preempting",
+        "More urgent work took the place; the run waits.",
     ),
-    Code.REQUEST_ERROR: Rule(
-        budget=NEVER, hint="Check the parameters against the pipeline's schema."
+    Code.NODE_LOST: _rule(
+        INFRASTRUCTURE,
+        RETRY_ELSEWHERE,
+        "DisruptionTarget: DeletionByTaintManager or DeletionByPodGC; pod reason NodeLost",
+        "The node was lost; tried elsewhere.",
     ),
-    Code.PIPELINE_ERROR: Rule(budget=PIPELINE, hint="The pipeline failed; see the last log lines."),
+    Code.DRAINED: _rule(
+        FREE,
+        WAIT,
+        "DisruptionTarget: EvictionByEvictionAPI; the service was stopped",
+        "The worker was moved away; the run starts again.",
+    ),
+    Code.NODE_SHUTDOWN: _rule(
+        FREE,
+        WAIT,
+        "pod reason Terminated, NodeShutdown or Shutdown",
+        "The node was shut down; the run starts again.",
+    ),
+    Code.ADMISSION_REJECTED: _rule(
+        INFRASTRUCTURE,
+        RETRY_ELSEWHERE,
+        "pod reason UnexpectedAdmissionError, NodeAffinity, OutOf...",
+        "The node refused the pod; tried elsewhere.",
+    ),
+    Code.DEADLINE: _rule(
+        PIPELINE,
+        RETRY,
+        "longer than the pipeline's time limit; pod reason DeadlineExceeded",
+        "The run took longer than allowed; ask the operator for a longer time limit.",
+    ),
+    Code.NO_PROGRESS: _rule(
+        PIPELINE,
+        RETRY,
+        "no progress for scheduler.no_progress_seconds",
+        "The pipeline made no progress; see the last log lines.",
+    ),
+    Code.KILLED_UNKNOWN: _rule(
+        INFRASTRUCTURE,
+        RETRY,
+        "ended by a signal, as exit 137 or 143, and nothing says why",
+        "The worker ended without a word; see the last log lines.",
+    ),
+    Code.POD_VANISHED: _rule(
+        INFRASTRUCTURE,
+        RETRY,
+        "the pod was deleted by hand, or is gone and nobody saw its end",
+        "The pod was deleted; tried again.",
+    ),
+    Code.JOB_VANISHED: _rule(
+        INFRASTRUCTURE,
+        RETRY,
+        "the Kubernetes Job is gone and nobody saw its deletion begin",
+        "The Kubernetes Job was deleted; tried again.",
+    ),
+    Code.DELETED_BY_OPERATOR: _rule(
+        Budget.CANCEL,
+        Remedy.CANCEL,
+        "deletionTimestamp on the Kubernetes Job, and the deletion was not ours",
+        "An operator ended this run.",
+    ),
+    Code.STORAGE_ERROR: _rule(
+        INFRASTRUCTURE,
+        RETRY,
+        "exit 74; the worker's word",
+        "The storage did not take or give bytes; the operator must check it.",
+    ),
+    Code.MANIFEST_INVALID: _rule(
+        INFRASTRUCTURE,
+        RETRY,
+        "the manifest does not fit the files beside it",
+        "The result files were damaged on their way; tried again.",
+    ),
+    Code.MEDIA_ERROR: _rule(
+        NEVER,
+        FAIL,
+        "exit 65; the worker's word",
+        "Play the file in another program; convert it to MP4 (H.264, AAC) if only that works.",
+    ),
+    Code.REQUEST_ERROR: _rule(
+        NEVER,
+        FAIL,
+        "exit 64; the worker's word",
+        "Check the parameters against the pipeline's schema.",
+    ),
+    Code.PIPELINE_ERROR: _rule(
+        PIPELINE,
+        RETRY,
+        "exit 1 and all others; more disk than the worker may use",
+        "The pipeline failed; see the last log lines.",
+    ),
 }
 
 
