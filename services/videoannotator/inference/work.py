@@ -5,8 +5,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-import structlog
-
 from videoannotator import __version__
 from videoannotator.domain.errors import BlobNotFound, InvalidConfig, StorageError
 from videoannotator.domain.failures import Failure
@@ -26,8 +24,6 @@ from videoannotator.pipelines.catalogue import implementation
 from videoannotator.pipelines.interface import Outcome, Parameters, PipelineSpec
 from videoannotator.pipelines.parameters import validate
 from videoannotator.rpc.work import Accepted, Assignment, Completed, LogLine
-
-log = structlog.get_logger()
 
 
 class Voice(Protocol):

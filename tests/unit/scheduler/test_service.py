@@ -1,6 +1,7 @@
 """Who leads: it is taken, kept, lost and given up on a real database."""
 
 import asyncio
+import logging
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -9,7 +10,6 @@ from pathlib import Path
 
 import pytest
 from prometheus_client import REGISTRY
-from structlog.testing import capture_logs
 
 from tests.fakes.bench import parts_of
 from tests.fakes.launcher import FakeLauncher, FakeMachine
@@ -25,6 +25,7 @@ from videoannotator.scheduler.service import Scheduler, Terms
 from videoannotator.store.leader import Leader
 from videoannotator.store.rows import Snapshot
 from videoannotator.store.schedule import Schedule
+from videoannotator.telemetry.lines import Told
 
 
 class Flickering(Schedule):
@@ -229,16 +230,17 @@ async def test_metrics_tell_of_a_leader_only_while_it_leads(site: Site) -> None:
 
 
 async def test_an_outage_is_told_once_and_so_is_its_end(
-    site: Site, monkeypatch: pytest.MonkeyPatch
+    site: Site, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(service, "STANDBY_SECONDS", 0.01)
+    caplog.set_level(logging.INFO, logger=service.__name__)
     away = Away(site.stored.database)
     site.leader = away
-    with capture_logs() as lines:
-        async with site.running("a") as scheduler:
-            await until(lambda: away.refused > 2)
-            away.back = True
-            await until(lambda: scheduler.leading)
+    async with site.running("a") as scheduler:
+        await until(lambda: away.refused > 2)
+        away.back = True
+        await until(lambda: scheduler.leading)
 
-    told = [line["event"] for line in lines if "database" in line["event"]]
+    events = [each.msg["event"] for each in caplog.records if isinstance(each.msg, Told)]
+    told = [event for event in events if "database" in event]
     assert told == ["scheduler.database_unavailable", "scheduler.database_available"]

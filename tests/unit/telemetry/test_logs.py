@@ -95,6 +95,36 @@ def test_a_console_gets_words_and_not_json() -> None:
     assert not stream.getvalue().startswith("{")
 
 
+def test_a_console_gets_a_traceback_below_the_line() -> None:
+    stream = configured("console")
+
+    log.error("broke", exc_info=ValueError("no number"), count=3)
+
+    line, *below = stream.getvalue().splitlines()
+    assert "[error  ] broke" in line
+    assert line.endswith("process=api count=3")
+    assert below == ["ValueError: no number"]
+
+
+def test_what_a_library_adds_to_a_line_is_a_field() -> None:
+    stream = configured()
+
+    logging.getLogger("alembic").warning("slow", extra={"seconds": 3.5})
+
+    (line,) = lines(stream)
+    assert set(line) == {"time", "level", "event", "process", "seconds"}
+    assert line["seconds"] == 3.5
+
+
+def test_the_time_of_a_line_has_always_the_same_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = configured()
+    monkeypatch.setattr("time.time", lambda: 1_800_000_000.0)
+
+    log.info("on the second")
+
+    assert lines(stream)[0]["time"] == "2027-01-15T08:00:00.000000Z"
+
+
 def test_a_traceback_is_written_without_secrets() -> None:
     stream = configured()
 
