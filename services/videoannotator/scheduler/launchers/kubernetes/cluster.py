@@ -111,7 +111,7 @@ class Cluster:
     async def events_of(self, uid: str) -> list[EventView]:
         """What Kubernetes tells about one object, oldest first."""
         answer = _fine(await self._call(requests.events(self.namespace, uid))).json()
-        found = [event_view(each) for each in _items(answer)]
+        found = [event_view(each) for each in items_of(answer)]
         return sorted(found, key=lambda each: each.last_at.timestamp() if each.last_at else 0.0)
 
     async def close(self) -> None:
@@ -129,7 +129,7 @@ class Cluster:
         token = ""
         while True:
             answer = _fine(await self._call(requests.page(collection, token=token))).json()
-            found += _items(answer)
+            found += items_of(answer)
             token = continue_of(answer)
             if not token:
                 return found
@@ -146,7 +146,8 @@ def continue_of(answer: Mapping[str, Any]) -> str:
     return found if isinstance(found, str) else ""
 
 
-def _items(answer: Mapping[str, Any]) -> list[Any]:
+def items_of(answer: Mapping[str, Any]) -> list[Any]:
+    """The objects of one page of a list."""
     found = answer.get("items")
     return found if isinstance(found, list) else []
 
