@@ -19,7 +19,8 @@ from videoannotator.api.serving import (
     listening,
 )
 from videoannotator.api.wake import LeaderClient
-from videoannotator.blobs.files import FileBlobs
+from videoannotator.blobs.interface import BlobStore
+from videoannotator.blobs.opening import open_blobs
 from videoannotator.pipelines.catalogue import Catalogue
 from videoannotator.processes.endings import INTERRUPTED_ALONE, End
 from videoannotator.processes.probes import Probes
@@ -54,7 +55,7 @@ class Api:
         settings: Settings,
         operations: Operations,
         access: Access,
-        blobs: FileBlobs,
+        blobs: BlobStore,
         listener: socket.socket,
     ) -> None:
         """The arguments stay the caller's to close."""
@@ -130,7 +131,7 @@ async def serving(
     """An api that takes requests inside the block. Raises: InvalidSetting, StorageError."""
     certificates = certificates_of(settings.rpc)
     leader = LeaderClient(Leader(database), internal_token(settings), certificates)
-    blobs = FileBlobs(settings.storage.root)
+    blobs = open_blobs(settings.storage)
     operations = assemble(settings, database, blobs, catalogue, leader)
     api = Api(settings, operations, Access(database), blobs, listener)
     async with AsyncExitStack() as closing:

@@ -4,15 +4,16 @@ import asyncio
 import errno
 import hashlib
 import os
-import re
 import shutil
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
+from videoannotator.blobs import keys
 from videoannotator.blobs.interface import CHUNK_BYTES, Stored
 from videoannotator.domain.errors import (
     BlobNotFound,
@@ -26,7 +27,6 @@ from videoannotator.domain.errors import (
 PARTIAL = ".partial-"
 #: After a power cut nobody looks here for what an upload brought; its move is what must last.
 INCOMING = "incoming"
-_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,199}", re.ASCII)
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _DENIED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _MISSING = frozenset({errno.ENOENT, errno.ENOTDIR})
@@ -46,10 +46,7 @@ class FileBlobs:
 
         Raises: StorageDenied for a key that could lead out of the folder.
         """
-        parts = key.split("/")
-        if not all(_PART.fullmatch(part) for part in parts):
-            raise StorageDenied("This storage key is not allowed.")
-        path = self._root.joinpath(*parts)
+        path = self._root.joinpath(*keys.parts_of(key))
         self._check_inside(path)
         return path
 
@@ -111,6 +108,15 @@ class FileBlobs:
 
     def _folder(self, prefix: str) -> Path:
         return self.path(prefix) if prefix else self._root
+
+    async def older(self, prefix: str, seconds: float, limit: int) -> Sequence[str]:
+        """Up to `limit` keys below the folder `prefix` that were last written so long ago."""
+        before = time.time() - seconds
+        return await _in_thread(lambda: self._older(prefix, before, limit))
+
+    def _older(self, prefix: str, before: float, limit: int) -> Sequence[str]:
+        named = (key for key in self._keys(prefix) if _written(self._root / key) < before)
+        return tuple(islice(named, limit))
 
     async def delete_prefix(self, prefix: str) -> int:
         """Deletes all below the folder `prefix`, and the folder, or the one blob of that name.

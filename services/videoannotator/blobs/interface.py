@@ -1,6 +1,6 @@
 """The interface of a blob store, and the layout of its keys."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -48,6 +48,10 @@ class BlobStore(Protocol):
 
     async def list(self, prefix: str) -> list[str]:
         """Keys below the folder `prefix`, sorted."""
+        ...
+
+    async def older(self, prefix: str, seconds: float, limit: int) -> Sequence[str]:
+        """Up to `limit` keys below the folder `prefix` that were last written so long ago."""
         ...
 
     async def delete_prefix(self, prefix: str) -> int:

@@ -5,7 +5,7 @@ import socket
 
 from videoannotator.api.process import Announce, serving
 from videoannotator.api.serving import listening
-from videoannotator.blobs.files import FileBlobs
+from videoannotator.blobs.opening import open_blobs
 from videoannotator.pipelines.catalogue import Catalogue
 from videoannotator.processes.endings import End
 from videoannotator.scheduler.composing import local_scheduler
@@ -48,7 +48,7 @@ async def _serve(
     database = Database.open(settings.database_url)
     try:
         catalogue = Catalogue.load()
-        scheduler = local_scheduler(settings, database, FileBlobs(settings.storage.root), catalogue)
+        scheduler = local_scheduler(settings, database, open_blobs(settings.storage), catalogue)
         async with (
             scheduling(scheduler, end),
             serving(settings, database, catalogue, listener) as api,

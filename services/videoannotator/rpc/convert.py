@@ -263,7 +263,10 @@ def _input_to(assignment: Assignment) -> inference_pb2.Input:
 
 def _outputs_to(assignment: Assignment) -> inference_pb2.Outputs:
     if assignment.signed is not None:
-        return inference_pb2.Outputs(signed=inference_pb2.SignedOutputs(urls=assignment.signed))
+        signed = inference_pb2.SignedOutputs(
+            urls=assignment.signed, manifest_url=assignment.manifest_url or ""
+        )
+        return inference_pb2.Outputs(signed=signed)
     return inference_pb2.Outputs(directory=assignment.directory)
 
 
@@ -285,6 +288,7 @@ def assignment_from(message: inference_pb2.AnnotateRequest) -> Assignment:
         size_bytes=source.size_bytes,
         directory=outputs.directory if target == "directory" else None,
         signed=dict(outputs.signed.urls) if target == "signed" else None,
+        manifest_url=outputs.signed.manifest_url or None,
     )
 
 

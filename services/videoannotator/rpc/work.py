@@ -13,7 +13,8 @@ from videoannotator.domain.videos import Probe
 class Assignment:
     """One try of one run, as a worker gets it.
 
-    Of `path` and `url` one is set, and one of `directory` and `signed`.
+    Of `path` and `url` one is set, and one of `directory` and `signed`; `manifest_url` goes with
+    `signed`. Signed addresses are secrets: they are never shown.
     """
 
     run_id: str
@@ -24,11 +25,13 @@ class Assignment:
     retries: int = 0  #: how often the run was tried before
     video_id: str
     path: str | None = None  #: of the video, for the worker to read
-    url: str | None = None  #: signed address of the video
+    url: str | None = field(default=None, repr=False)  #: signed address of the video
     sha256: str
     size_bytes: int
     directory: str | None = None  #: a folder that is there and empty, for the results
-    signed: Mapping[str, str] | None = None  #: declared file name -> signed address
+    #: declared file name, or that of the manifest -> signed address to write it
+    signed: Mapping[str, str] | None = field(default=None, repr=False)
+    manifest_url: str | None = field(default=None, repr=False)  #: signed address to read it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

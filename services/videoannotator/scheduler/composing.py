@@ -7,7 +7,7 @@ import tempfile
 import uuid
 from pathlib import Path
 
-from videoannotator.blobs.files import FileBlobs
+from videoannotator.blobs.interface import BlobStore
 from videoannotator.domain.failures import RetryPolicy
 from videoannotator.pipelines.catalogue import Catalogue
 from videoannotator.rpc.certificates import certificates_of
@@ -20,6 +20,7 @@ from videoannotator.scheduler.places import LocalPlaces
 from videoannotator.scheduler.policy import Policy
 from videoannotator.scheduler.service import Scheduler, Terms
 from videoannotator.scheduler.shell import Parts
+from videoannotator.scheduler.signed_places import signed_places
 from videoannotator.scheduler.worker_body import LocalProcess, WorkerTemplate
 from videoannotator.settings import UNIX, Settings, environment
 from videoannotator.store.engine import Database
@@ -29,7 +30,7 @@ from videoannotator.store.videos import Videos
 
 
 def local_scheduler(
-    settings: Settings, database: Database, blobs: FileBlobs, catalogue: Catalogue
+    settings: Settings, database: Database, blobs: BlobStore, catalogue: Catalogue
 ) -> Scheduler:
     """A scheduler whose workers are processes of this machine.
 
@@ -44,7 +45,7 @@ def local_scheduler(
         schedule=Schedule(database),
         videos=Videos(database),
         blobs=blobs,
-        places=LocalPlaces(root),
+        places=signed_places(settings.storage, catalogue) or LocalPlaces(root),
         launcher=launcher,
         catalogue=catalogue,
         template=_template(settings),

@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -21,9 +21,11 @@ class Addresses:
     """Where one worker reads and writes, as an Assignment says it: of each pair one is set."""
 
     path: str | None = None  #: of the video
-    url: str | None = None  #: signed address of the video
+    url: str | None = field(default=None, repr=False)  #: signed address of the video
     directory: str | None = None  #: a folder that is there and empty, for the results
-    signed: Mapping[str, str] | None = None  #: declared file name -> signed address
+    #: declared file name, or that of the manifest -> signed address to write it
+    signed: Mapping[str, str] | None = field(default=None, repr=False)
+    manifest_url: str | None = field(default=None, repr=False)  #: signed address to read it
 
 
 class Places(Protocol):
@@ -31,6 +33,8 @@ class Places(Protocol):
 
     #: Addresses given out are replaced so often, in seconds; None: they hold for good.
     renewed_every_seconds: float | None
+    #: what was given out may still be used to write so long after a worker is gone
+    late_write_seconds: float
 
     async def prepare(self, rows: JobRows, worker: Worker) -> None:
         """Makes what must be there before the worker starts; may be repeated.
@@ -48,6 +52,7 @@ class LocalPlaces:
     """Workers that see the storage folder as the scheduler does."""
 
     renewed_every_seconds: float | None = None
+    late_write_seconds = 0.0
 
     def __init__(self, root: Path) -> None:
         """`root` is the folder of all keys."""
@@ -69,6 +74,7 @@ class MountedPlaces:
     """Pods that have the storage mounted: each sees its own video and its own folder, no more."""
 
     renewed_every_seconds: float | None = None
+    late_write_seconds = 0.0
 
     def __init__(self, root: Path, owner: tuple[int, int] | None = None) -> None:
         """`root` is where the scheduler sees the volume.

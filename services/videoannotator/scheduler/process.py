@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from videoannotator.blobs.files import FileBlobs
+from videoannotator.blobs.opening import open_blobs
 from videoannotator.domain.errors import VideoAnnotatorError
 from videoannotator.pipelines.catalogue import Catalogue
 from videoannotator.processes.endings import INTERRUPTED_ALONE, End
@@ -46,7 +46,7 @@ async def _schedule(settings: Settings, announce: Announce) -> int:
     end.listen_for_signals(INTERRUPTED_ALONE)
     database = Database.open(settings.database_url)
     try:
-        blobs, catalogue = FileBlobs(settings.storage.root), Catalogue.load()
+        blobs, catalogue = open_blobs(settings.storage), Catalogue.load()
         scheduler = local_scheduler(settings, database, blobs, catalogue)
         async with scheduling(scheduler, end), _probes(settings, database, scheduler) as port:
             announce(Started(address=scheduler.address, probes_port=port))

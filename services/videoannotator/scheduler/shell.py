@@ -87,7 +87,12 @@ class Shell:
         self._lease = lease
         self._inbox = inbox
         self._view = view
-        self.sweeper = Sweeper(parts.blobs, parts.videos, parts.sweep_seconds)
+        self.sweeper = Sweeper(
+            parts.blobs,
+            parts.videos,
+            parts.sweep_seconds,
+            late_write_seconds=parts.places.late_write_seconds,
+        )
         self._drives: dict[str, Drive] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -177,6 +182,7 @@ class Shell:
         self._lease.check()
         folder = keys.job_folder(rows.job.owner_id, rows.job.id)
         await self._parts.blobs.delete_prefix(folder)
+        await self.sweeper.delete_again(rows.job.owner_id, rows.job.id)
         for worker in rows.workers:
             await self._parts.launcher.forget(worker.id)
         async with self._parts.schedule.transaction(self._lease.epoch) as transaction:
@@ -252,6 +258,7 @@ class Shell:
             size_bytes=rows.video.size_bytes,
             directory=at.directory,
             signed=at.signed,
+            manifest_url=at.manifest_url,
         )
 
     def _terminate(self, action: Terminate, rows: JobRows) -> None:

@@ -1,6 +1,7 @@
 """Deletes what nobody will ask for any more, a little at a time."""
 
 import time
+from collections.abc import AsyncIterator
 
 from videoannotator.blobs import keys
 from videoannotator.blobs.interface import BlobStore
@@ -8,6 +9,7 @@ from videoannotator.domain.errors import StorageError
 from videoannotator.store.videos import Videos
 from videoannotator.telemetry import get_logger
 
+LATE_MARGIN_SECONDS = 60.0  # beyond the end of a signed address: clocks differ a little
 UPLOAD_LIFE_SECONDS = 24 * 3600.0  # an upload that was not finished by then never will be
 MOST_AT_ONCE = 100  # in one tick, so that the loop goes on
 
@@ -17,8 +19,19 @@ log = get_logger(__name__)
 class Sweeper:
     """The storage's part of the full sweep: what is marked goes, whoever marked it."""
 
-    def __init__(self, blobs: BlobStore, videos: Videos, every_seconds: float) -> None:
-        """Sweeps at the first call, then at most once in `every_seconds`."""
+    def __init__(
+        self,
+        blobs: BlobStore,
+        videos: Videos,
+        every_seconds: float,
+        *,
+        late_write_seconds: float = 0.0,
+    ) -> None:
+        """Sweeps at the first call, then at most once in `every_seconds`.
+
+        For `late_write_seconds` after a worker is gone its signed addresses can still be used.
+        """
+        self._late_write_seconds = late_write_seconds
         self._blobs = blobs
         self._videos = videos
         self._every_seconds = every_seconds
@@ -29,6 +42,15 @@ class Sweeper:
         """There is something to sweep."""
         self._next = 0.0
 
+    async def delete_again(self, owner_id: str, job_id: str) -> None:
+        """Has the bytes of a deleted job deleted once more, when nobody can write any longer.
+
+        That is noted in the storage itself, so that the next scheduler knows it. Raises:
+        StorageError.
+        """
+        if self._late_write_seconds:
+            await self._blobs.put(keys.doomed(owner_id, job_id), _nothing())
+
     async def sweep(self) -> None:
         """Deletes videos that no job uses, and uploads that were left behind."""
         if time.monotonic() < self._next:
@@ -37,6 +59,7 @@ class Sweeper:
         try:
             await self._doomed_videos()
             await self._strangers()
+            await self._late_writes()
             await self._blobs.sweep(
                 keys.INCOMING, older_than_seconds=UPLOAD_LIFE_SECONDS, limit=MOST_AT_ONCE
             )
@@ -68,3 +91,16 @@ class Sweeper:
         for video in await self._videos.doomed(MOST_AT_ONCE):
             await self._blobs.delete_prefix(keys.video_folder(video.owner_id, video.id))
             await self._videos.forget(video.id)
+
+    async def _late_writes(self) -> None:
+        """The note goes last: when this is cut short it still says what must go."""
+        if not self._late_write_seconds:
+            return
+        age_seconds = self._late_write_seconds + LATE_MARGIN_SECONDS
+        for note in await self._blobs.older(keys.DOOMED, age_seconds, MOST_AT_ONCE):
+            await self._blobs.delete_prefix(keys.job_folder_of(note))
+            await self._blobs.delete_prefix(note)
+
+
+async def _nothing() -> AsyncIterator[bytes]:
+    yield b""

@@ -101,7 +101,11 @@ assignments = st.builds(
     source=st.one_of(st.builds(dict, path=texts), st.builds(dict, url=texts)),
     target=st.one_of(
         st.builds(dict, directory=texts),
-        st.builds(dict, signed=st.dictionaries(texts, texts, max_size=3)),
+        st.builds(
+            dict,
+            signed=st.dictionaries(texts, texts, max_size=3),
+            manifest_url=st.none() | st.text(st.characters(exclude_categories=["Cs"]), min_size=1),
+        ),
     ),
     run_id=texts,
     attempt=int32,
@@ -200,7 +204,7 @@ def full_messages() -> list[Message]:
     )  # fmt: skip
     signed = Assignment(
         run_id="r", attempt=1, pipeline="p", video_id="v", url="https://x", sha256="00",
-        size_bytes=3, signed={"a": "https://y"},
+        size_bytes=3, signed={"a": "https://y"}, manifest_url="https://z",
     )  # fmt: skip
     spoken: list[WorkEvent] = [
         Accepted(probe=probe, device="cpu"), progress, line, completed, failure
