@@ -18,8 +18,11 @@ ONLY ?=
 IMAGES ?= control,scene,speech,person,face,audio,voice
 BASE_IMAGE ?=
 IMAGE_TAG ?=
+IMAGE_PREFIX ?=
+FOLDER ?=
 
 COMMA := ,
+TARGETS = $(subst $(COMMA), ,$(IMAGES))
 BIN := .venv/bin
 UV := .make/tools/bin/uv
 SAMPLE := .make/sample/sample.mp4
@@ -125,7 +128,15 @@ bench: $(DEV_READY) ## measure and compare, print a table, write bench.json; PAR
 
 .PHONY: images
 images: ## build container images with docker or buildah; IMAGES=control,scene some, BASE_IMAGE=debootstrap without a registry
-	@BASE_IMAGE="$(BASE_IMAGE)" IMAGE_TAG="$(IMAGE_TAG)" images/build.sh $(subst $(COMMA), ,$(IMAGES))
+	@BASE_IMAGE="$(BASE_IMAGE)" IMAGE_TAG="$(IMAGE_TAG)" images/build.sh $(TARGETS)
+
+.PHONY: images-save
+images-save: ## write images as archives into FOLDER=.make/images
+	@IMAGE_TAG="$(IMAGE_TAG)" images/save.sh "$(or $(FOLDER),.make/images)" $(TARGETS)
+
+.PHONY: images-push
+images-push: ## send images to IMAGE_PREFIX=registry.example.org/videoannotator; FOLDER=… those that were saved there
+	@IMAGE_TAG="$(IMAGE_TAG)" IMAGE_PREFIX="$(IMAGE_PREFIX)" FOLDER="$(FOLDER)" images/push.sh $(TARGETS)
 
 .PHONY: images-for-tests
 images-for-tests: ## build control, scene, speech, and the images that only tests on a cluster use
