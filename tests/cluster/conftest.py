@@ -1,0 +1,22 @@
+"""Tests on a cluster: only when they are named, as `make test-cluster` does."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.given import GivenCluster, given_cluster
+
+HERE = Path(__file__).resolve().parent
+
+
+def pytest_ignore_collect(config: pytest.Config) -> bool | None:
+    """Leaves this folder out of a run of every test."""
+    named = [Path(one.split("::")[0]).resolve() for one in config.args]
+    asked_for = any(path == HERE or HERE in path.parents for path in named)
+    return None if asked_for else True
+
+
+@pytest.fixture(scope="session")
+def cluster() -> GivenCluster:
+    """The cluster of KUBECONFIG, or that of `make cluster`."""
+    return given_cluster()

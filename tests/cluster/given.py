@@ -1,0 +1,138 @@
+"""The cluster that tests work on: what they may ask of it, and what they may do to it."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.up import cgroups, node, processes, record
+from tests.cluster.up.places import KUBECONFIG, NODE
+from tests.cluster.up.programs import program
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivenCluster:
+    """A cluster that runs.
+
+    What reaches into the machine (components, processes, images) works on the cluster of
+    `make cluster` only; on another one the test is skipped.
+    """
+
+    kubeconfig: Path
+    node: str
+    api: str  # the API server's address
+    ours: bool  # it is the cluster of make cluster
+
+    def kubectl(self, *words: str, given: str | None = None) -> str:
+        """What kubectl prints; `given` goes to its standard input. Raises: Failed."""
+        return node.kubectl(*words, given=given, kubeconfig=self.kubeconfig)
+
+    def set_gpus(self, gpus: int) -> None:
+        """Makes the node offer so many nvidia.com/gpu."""
+        if self.ours:
+            node.set_gpus(gpus)
+        else:
+            node.advertise(gpus, self.node, self.kubeconfig)
+
+    def start(self, component: str) -> None:
+        """Starts a component that was stopped or killed, and waits until it does its work."""
+        self._need_ours()
+        processes.start(component, _program(component))
+        if component == "kube-apiserver":
+            processes.until("the API server is ready", lambda: node.answers("/readyz"), 60.0)
+        if component == "kubelet":
+            node.until_ready()
+            told = record.read()
+            assert told is not None
+            node.advertise(told.gpus)  # a kubelet that registers anew knows of none
+
+    def stop(self, component: str) -> None:
+        """Ends a component as an administrator does: kube-apiserver, kubelet, etcd, …"""
+        self._need_ours()
+        processes.stop(component)
+
+    def kill(self, component: str) -> None:
+        """Ends a component as a crash does."""
+        self._need_ours()
+        processes.kill(component)
+
+    def freeze(self, component: str) -> None:
+        """Holds a component until `thaw`."""
+        self._need_ours()
+        processes.freeze(component)
+
+    def thaw(self, component: str) -> None:
+        """Lets a frozen component go on."""
+        self._need_ours()
+        processes.thaw(component)
+
+    def mend(self) -> None:
+        """Thaws and starts every component that a test left frozen or ended."""
+        from tests.cluster.up.components import COMPONENTS
+
+        for component in COMPONENTS if self.ours else ():
+            if processes.running(component) is None:
+                self.start(component)
+            else:
+                processes.thaw(component)
+
+    def compact_etcd(self) -> int:
+        """Forgets every older revision (the API server then says 410); the revision kept."""
+        self._need_ours()
+        return node.compact_etcd()
+
+    def processes_of_pods(self) -> dict[str, set[int]]:
+        """The process ids of each pod by its UID, from the node's kernel, whatever the API says."""
+        self._need_ours()
+        return {uid: pids - _pauses(pids) for uid, pids in cgroups.pods().items()}
+
+    def import_image(self, archive: Path) -> None:
+        """Gives the node the images of an OCI archive."""
+        self._need_ours()
+        node.import_image(archive)
+
+    def _need_ours(self) -> None:
+        if not self.ours:
+            pytest.skip("reaches into the machine of the node: needs the cluster of make cluster")
+
+
+def given_cluster() -> GivenCluster:
+    """The cluster of KUBECONFIG, or that of make cluster. Fails the tests when there is none."""
+    named = os.environ.get("KUBECONFIG", "")
+    kubeconfig = Path(named.split(os.pathsep)[0]).resolve() if named else KUBECONFIG
+    if not kubeconfig.exists():
+        pytest.fail("There is no cluster. Bring one up: make cluster", pytrace=False)
+    ours = kubeconfig == KUBECONFIG
+    return GivenCluster(
+        kubeconfig=kubeconfig,
+        node=NODE if ours else _first_node(kubeconfig),
+        api=_server(kubeconfig),
+        ours=ours,
+    )
+
+
+def _first_node(kubeconfig: Path) -> str:
+    path = "jsonpath={.items[0].metadata.name}"
+    return node.kubectl("get", "nodes", "-o", path, kubeconfig=kubeconfig)
+
+
+def _server(kubeconfig: Path) -> str:
+    path = "jsonpath={.clusters[0].cluster.server}"
+    return node.kubectl("config", "view", "--minify", "-o", path, kubeconfig=kubeconfig)
+
+
+def _program(component: str) -> Path:
+    return Path("/usr/bin/containerd") if component == "containerd" else program(component)
+
+
+def _pauses(pids: set[int]) -> set[int]:
+    """Which of these only hold the namespaces of their pod."""
+    return {pid for pid in pids if _command(pid).startswith("/pause")}
+
+
+def _command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return "/pause"  # gone meanwhile, so no process of the pod

@@ -1,0 +1,115 @@
+"""What is asked of a running cluster: kubectl, GPUs, images, compaction."""
+
+import json
+import ssl
+import subprocess
+import urllib.request
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from tests.cluster.up import record
+from tests.cluster.up.components import ETCD
+from tests.cluster.up.places import KUBECONFIG, NODE, PLACES, Places
+from tests.cluster.up.processes import Failed, until
+from tests.cluster.up.programs import program
+
+GPU = "nvidia.com/gpu"
+NAMESPACE = "k8s.io"  # where containerd keeps what Kubernetes uses
+
+
+def kubectl(*words: str, given: str | None = None, kubeconfig: Path = KUBECONFIG) -> str:
+    """What kubectl prints.
+
+    Raises: Failed with its message.
+    """
+    order = [str(program("kubectl")), f"--kubeconfig={kubeconfig}", *words]
+    done = subprocess.run(order, input=given, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise Failed(f"kubectl {' '.join(words)}: {done.stderr.strip()}")
+    return done.stdout
+
+
+def answers(path: str, kubeconfig: Path = KUBECONFIG) -> bool:
+    """Whether the API server answers a path with 200."""
+    try:
+        kubectl("get", "--raw", path, "--request-timeout=5s", kubeconfig=kubeconfig)
+    except Failed:
+        return False
+    return True
+
+
+def is_ready(kubeconfig: Path = KUBECONFIG, node: str = NODE) -> bool:
+    """Whether the node takes pods."""
+    try:
+        told = json.loads(kubectl("get", "node", node, "-o", "json", kubeconfig=kubeconfig))
+    except Failed:
+        return False
+    conditions = {one["type"]: one["status"] for one in told["status"].get("conditions", [])}
+    return conditions.get("Ready") == "True" and not told["spec"].get("taints")
+
+
+def advertise(gpus: int, node: str = NODE, kubeconfig: Path = KUBECONFIG) -> None:
+    """Makes the node offer `gpus` GPUs, which the scheduler then really counts."""
+    amount = {GPU: str(gpus)}
+    patch = json.dumps({"status": {"capacity": amount, "allocatable": amount}})
+    words = ("patch", "node", node, "--subresource=status", "--type=merge", "-p", patch)
+    kubectl(*words, kubeconfig=kubeconfig)
+
+
+def set_gpus(gpus: int, places: Places = PLACES) -> None:
+    """Makes our node offer `gpus` GPUs, also after the kubelet was started again."""
+    told = record.read(places)
+    if told is None:
+        raise Failed("There is no cluster. Bring one up: make cluster")
+    record.write(replace(told, gpus=gpus), places)
+    advertise(gpus)
+
+
+def import_image(archive: Path, places: Places = PLACES) -> None:
+    """Gives the node every image of an archive (OCI or docker); pods then say `Never` pull it."""
+    _ctr(places, "images", "import", "--no-unpack", str(archive))
+
+
+def images(places: Places = PLACES) -> set[str]:
+    """The names of the images that the node has."""
+    return set(_ctr(places, "images", "list", "--quiet").split())
+
+
+def _ctr(places: Places, *words: str) -> str:
+    order = ["ctr", f"--address={places.containerd_socket}", f"--namespace={NAMESPACE}", *words]
+    done = subprocess.run(order, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise Failed(f"ctr {' '.join(words)}: {done.stderr.strip()}")
+    return done.stdout
+
+
+def containerd_answers(places: Places = PLACES) -> bool:
+    """Whether containerd takes orders."""
+    try:
+        images(places)
+    except Failed:
+        return False
+    return True
+
+
+def compact_etcd(places: Places = PLACES) -> int:
+    """Forgets every older revision, so that watches of old ones end with 410; the revision kept."""
+    now = int(_etcd(places, "range", {"key": "AA=="})["header"]["revision"])
+    _etcd(places, "compaction", {"revision": str(now), "physical": True})
+    return now
+
+
+def _etcd(places: Places, call: str, body: dict[str, Any]) -> Any:
+    context = ssl.create_default_context(cafile=places.pki / "ca.crt")
+    context.load_cert_chain(places.pki / "etcd-client.crt", places.pki / "etcd-client.key")
+    headers = {"Content-Type": "application/json"}
+    data = json.dumps(body).encode()
+    request = urllib.request.Request(f"{ETCD}/v3/kv/{call}", data=data, headers=headers)
+    with urllib.request.urlopen(request, timeout=30, context=context) as answer:
+        return json.load(answer)
+
+
+def until_ready(seconds: float = 60.0) -> None:
+    """Waits until the node takes pods."""
+    until("the node is ready", is_ready, seconds, ("kube-apiserver", "kubelet", "containerd"))
