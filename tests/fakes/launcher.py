@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from videoannotator.domain.errors import VideoAnnotatorError
 from videoannotator.domain.failures import Failure
 from videoannotator.domain.jobs import Worker, WorkerState
-from videoannotator.scheduler.launchers.interface import Observation, Sight
+from videoannotator.scheduler.launchers.interface import Observation, Sight, Watch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +59,7 @@ class FakeLauncher:
 
     name = "process"
     late_create_seconds = 0.0
+    leaves_within_seconds = 0.0
 
     def __init__(
         self,
@@ -71,9 +72,18 @@ class FakeLauncher:
         self.created: list[str] = []  #: every call, also the repeated ones
         self.terminated: list[str] = []
         self.forgotten: list[str] = []
+        self.cleared: list[str] = []
         self.closed = False
+        self.ring: Callable[[], None] = lambda: None
+        self.seeing = Watch()  #: what `watch` tells
         self._stop_grace_seconds = stop_grace_seconds
         self._clock = clock
+
+    async def start(self, ring: Callable[[], None]) -> None:
+        self.ring = ring
+
+    def watch(self) -> Watch:
+        return self.seeing
 
     async def create(self, worker: Worker) -> None:
         """Raises: what the worker's plan says."""
@@ -138,6 +148,9 @@ class FakeLauncher:
         self.forgotten.append(worker_id)
         if worker_id in self.machine.buried:
             self.machine.lives.pop(worker_id, None)
+
+    async def clear(self, worker_id: str) -> None:
+        self.cleared.append(worker_id)
 
     async def close(self) -> None:
         self.closed = True

@@ -45,11 +45,11 @@ from videoannotator.scheduler.inbox import (
     Message,
     TerminateEnded,
 )
-from videoannotator.scheduler.launchers.interface import Observation, Sight
+from videoannotator.scheduler.launchers.interface import Observation, Sight, Watch
 from videoannotator.scheduler.observed import Ended, Examined
 from videoannotator.scheduler.policy import Policy
 from videoannotator.scheduler.reconcile import purgeable, reconcile
-from videoannotator.scheduler.view import View
+from videoannotator.scheduler.view import Seen, View
 from videoannotator.store.rows import Changes, JobRows
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -214,7 +214,8 @@ class World:
         rows = tuple(self.jobs.values())
         leader.view.fold(leader.inbox, self.now)
         leader.inbox = []
-        observed = leader.view.observed(sights, rows, self.now, draining=False, ending=False)
+        seen = Seen(watch=self.watch(leader), sights=sights)
+        observed = leader.view.observed(seen, rows, self.now, draining=False, ending=False)
         for action in reconcile(observed, rows, POLICY, self.now):
             self.act(leader, action)
         leader.workers = tuple(
@@ -240,8 +241,8 @@ class World:
                 self.launch(leader, action)
             case Create(worker_id=worker_id):
                 self.create(leader, action.job_id, worker_id)
-            case Call(worker_id=worker_id):
-                leader.view.called(worker_id)
+            case Call(worker_id=worker_id, identity=identity):
+                leader.view.called(worker_id, identity)
                 self.call(leader, worker_id)
             case Attach(worker_id=worker_id):
                 leader.view.attached(worker_id)
@@ -346,7 +347,7 @@ class World:
         pod = self.pods.get(worker_id)
         if pod is not None and self.reaches(leader, pod):
             self.heard(leader, pod)
-            leader.inbox.append(Answered(worker_id=worker_id, described=True))
+            leader.inbox.append(Answered(worker_id=worker_id, described_by=worker_id))
 
     def heard(self, leader: Leader, pod: Pod) -> None:
         """A call arrived."""
@@ -381,10 +382,11 @@ class World:
             pod = self.pods.get(worker_id)
             worker = self.worker(worker_id)
             stopping = worker is None or worker.state is WorkerState.STOPPING
-            if pod is None or stopping or not self.reaches(leader, pod):
+            driven = contact.identity is not None
+            if pod is None or stopping or not driven or not self.reaches(leader, pod):
                 continue
             self.heard(leader, pod)
-            leader.inbox.append(Answered(worker_id=worker_id, described=True))
+            leader.inbox.append(Answered(worker_id=worker_id, described_by=worker_id))
             if contact.attached:
                 self.annotate(leader, worker_id)
 
@@ -418,6 +420,10 @@ class World:
             del self.jobs[job_id]
 
     # --- the cluster
+
+    def watch(self, leader: Leader) -> Watch:
+        """How well this leader sees: from its takeover on, without a gap."""
+        return Watch()
 
     def sight(self, leader: Leader, worker: Worker) -> Observation:
         """What this leader's watch shows of a worker."""

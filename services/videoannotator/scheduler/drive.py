@@ -54,10 +54,11 @@ class Drive:
         self._inbox = inbox
         self._timing = timing
         self._tasks: set[asyncio.Task[None]] = set()
+        self._probe: Probe | None = None  # the last one told
 
-    def describe(self) -> None:
-        """Asks what the worker is until it answers."""
-        self._start(self._describe())
+    def describe(self, identity: str) -> None:
+        """Asks what the worker is until it answers; `identity` is the process that is called."""
+        self._start(self._describe(identity))
 
     def attach(self, assign: Assign, renewed_every_seconds: float | None = None) -> None:
         """Annotates, or re-attaches, until the last message; keeps it alive from now on.
@@ -93,7 +94,7 @@ class Drive:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _describe(self) -> None:
+    async def _describe(self, identity: str) -> None:
         while self._lease.valid:
             try:
                 limit = self._timing.describe_seconds
@@ -104,7 +105,7 @@ class Drive:
                 log.debug("worker.silent", worker_id=self.worker_id, reason=error.message)
             else:
                 if told.worker_id == self.worker_id:
-                    self._tell(Answered(worker_id=self.worker_id, described=True))
+                    self._tell(Answered(worker_id=self.worker_id, described_by=identity))
                     return
                 log.error("worker.stranger", worker_id=self.worker_id, answered=told.worker_id)
             await asyncio.sleep(self._timing.again_seconds)
@@ -155,7 +156,9 @@ class Drive:
     def _message(self, event: WorkEvent) -> Message:
         worker_id = self.worker_id
         match event:
-            case Accepted(probe=Probe() as probe):
+            # Every attach tells it again; told again here it would count as progress.
+            case Accepted(probe=Probe() as probe) if probe != self._probe:
+                self._probe = probe
                 return Opened(worker_id=worker_id, probe=probe)
             case Progress():
                 return Moved(worker_id=worker_id, progress=event)

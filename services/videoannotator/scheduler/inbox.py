@@ -21,7 +21,7 @@ class Message:
 class Answered(Message):
     """It answered a call."""
 
-    described: bool = False  #: it was Describe
+    described_by: str | None = None  #: it was Describe, to this process of the worker
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,9 +55,10 @@ class Finished(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateEnded(Message):
-    """A create was sent or refused for good; None also when unknown: the next look tells."""
+    """A create was sent, or refused for good, or nobody knows: then the next look tells."""
 
-    failure: Failure | None = None
+    failure: Failure | None = None  #: it was refused for good
+    again_after_seconds: float | None = None  #: it is repeated, not before this time has passed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,11 +10,10 @@ from videoannotator.domain.jobs import RUN_ACTIVE, Worker, WorkerState
 from videoannotator.scheduler import accounting
 from videoannotator.scheduler.actions import Action, Wait
 from videoannotator.scheduler.inbox import Inbox
-from videoannotator.scheduler.launchers.interface import Observation
 from videoannotator.scheduler.lease import Lease
 from videoannotator.scheduler.reconcile import reconcile
 from videoannotator.scheduler.shell import Parts, Shell
-from videoannotator.scheduler.view import View
+from videoannotator.scheduler.view import Seen, View
 from videoannotator.store.rows import Changes, JobRows
 from videoannotator.telemetry import bound, get_logger
 from videoannotator.telemetry.metrics import TICK_SECONDS
@@ -84,22 +82,21 @@ class Loop:
     async def tick(self) -> bool:
         """One look and what follows from it; True when rows were changed."""
         ending = self.ending  # whoever sets it meanwhile is answered by the next look
-        sights = await self._sights()
+        seen = await self._look()
         self._troubled = False
         snapshot = await self._parts.schedule.snapshot()
         now, self.rows = snapshot.now, snapshot.jobs
         self.draining = snapshot.leadership.drain_requested_at is not None
         self._view.fold(self._inbox.take(), now)
         await self._write_told()
-        observed = self._view.observed(
-            sights, self.rows, now, draining=self.draining, ending=ending
-        )
+        observed = self._view.observed(seen, self.rows, now, draining=self.draining, ending=ending)
         by_id = {job.job.id: job for job in self.rows}
         changed = False
         actions = reconcile(observed, self.rows, self._parts.policy, now)
         for action in actions:
             changed |= await self._act(action, by_id[action.job_id], now)
         await self._shell.tell_waiting([one for one in actions if isinstance(one, Wait)])
+        self._shell.clear(seen.watch.strays)
         await self._tidy(now)
         self._idle = ending and not self._workers and not self._unsettled()
         return changed
@@ -119,9 +116,11 @@ class Loop:
                 log.error("scheduler.action_failed", action=name, reason=error.message)
                 return False
 
-    async def _sights(self) -> Mapping[str, Observation]:
+    async def _look(self) -> Seen:
         """Looked at before the rows: a worker that only the rows know is not seen yet."""
-        return await self._parts.launcher.observe(self._workers) if self._workers else {}
+        launcher = self._parts.launcher
+        watch = launcher.watch()
+        return Seen(watch=watch, sights=await launcher.observe(self._workers))
 
     async def _write_told(self) -> None:
         """Writes all progress, probes and log lines of this tick in one transaction.

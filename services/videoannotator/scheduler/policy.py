@@ -16,13 +16,18 @@ class Policy:
     max_workers_per_pipeline: Mapping[str, int] = field(default_factory=dict)
     local_gpus: int | None = None  #: GPUs to hand out by index; None: the cluster hands them out
     unplaced_window: int = 2  #: workers not yet placed, for each shape of resources
+    #: GPUs of each worker of a pipeline, where the site decided something else than its spec
+    gpus: Mapping[str, int] = field(default_factory=dict)
+    #: what else than the number of GPUs decides where the workers of a pipeline fit, by pipeline
+    shapes: Mapping[str, str] = field(default_factory=dict)
     aging_seconds: float = 600.0  #: a run that waits so long rises by one priority class
     orphan_grace_seconds: float = 600.0  #: a worker that nobody calls ends itself after so long
     gone_margin_seconds: float = (
         90.0  #: lease, keepalive and termination grace together, rounded up
     )
     late_create_seconds: float = 0.0  #: a create that was sent may still land for so long
-    start_timeout_seconds: float = 600.0  #: from the create to the first answer
+    pull_timeout_seconds: float = 1200.0  #: from a place to a process
+    start_timeout_seconds: float = 600.0  #: from the process to its first answer
     no_progress_seconds: float = 600.0
     unreachable_seconds: float = 120.0  #: a worker that answers no call for so long is given up
     second_look_seconds: float = 30.0  #: a missing object is believed only after a second look

@@ -6,10 +6,9 @@ changes nothing the second time (`changes` looks again under the locks).
 """
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TypeGuard
 
-from videoannotator.domain.failures import Code, Failure
 from videoannotator.domain.jobs import RUN_FINAL, Attempt, Run, RunState, Worker, WorkerState
 from videoannotator.scheduler.actions import (
     Action,
@@ -29,14 +28,15 @@ from videoannotator.scheduler.actions import (
     Terminate,
     Wait,
 )
+from videoannotator.scheduler.faults import fault, lost
 from videoannotator.scheduler.launchers.interface import Observation, Sight
-from videoannotator.scheduler.observed import Contact, Observed
+from videoannotator.scheduler.observed import Observed
 from videoannotator.scheduler.policy import Policy
+from videoannotator.scheduler.proof import NO_CONTACT, proved_gone
 from videoannotator.scheduler.waiting import admit, ordered, used, waiting
 from videoannotator.store.rows import JobRows
 
 UNSEEN = Observation(sight=Sight.UNSEEN)
-NO_CONTACT = Contact()
 
 
 def reconcile(
@@ -130,20 +130,21 @@ def _of_worker(
     elif failure := fault(job, worker, observed, policy, now):
         yield GiveUp(job_id=job.job.id, worker_id=worker.id, failure=failure)
     elif not job.job.wants.stop:
-        yield from _forward(job, worker, observed)
+        yield from _forward(job, worker, observed, now)
 
 
-def _forward(job: JobRows, worker: Worker, observed: Observed) -> Iterator[Action]:
+def _forward(job: JobRows, worker: Worker, observed: Observed, now: datetime) -> Iterator[Action]:
     """The next step of a worker that shall work."""
-    contact = observed.contacts.get(worker.id)
+    contact = observed.contacts.get(worker.id, NO_CONTACT)
     seen = observed.sights.get(worker.id, UNSEEN)
     if worker.state is WorkerState.LAUNCHING and seen.sight is Sight.UNSEEN:
-        if worker.id not in observed.busy and observed.launching:
+        again = contact.create_again_at is None or contact.create_again_at <= now
+        if worker.id not in observed.busy and observed.launching and again:
             yield Create(job_id=job.job.id, worker_id=worker.id)
     elif seen.sight is Sight.ALIVE and seen.address is not None and seen.identity is not None:
         if worker.identity not in (None, seen.identity):
             return  # another process than the one written down is never called
-        if contact is None:
+        if contact.identity != seen.identity:
             yield Call(
                 job_id=job.job.id,
                 worker_id=worker.id,
@@ -151,88 +152,14 @@ def _forward(job: JobRows, worker: Worker, observed: Observed) -> Iterator[Actio
                 identity=seen.identity,
             )
         elif contact.described and worker.state is WorkerState.LAUNCHING:
-            yield MarkUp(job_id=job.job.id, worker_id=worker.id, identity=seen.identity)
+            # Of the one that answered, which need not be the one that is seen now.
+            yield MarkUp(job_id=job.job.id, worker_id=worker.id, identity=contact.identity)
         elif contact.described and not contact.attached:
             yield Attach(job_id=job.job.id, worker_id=worker.id)
 
 
-def fault(
-    job: JobRows, worker: Worker, observed: Observed, policy: Policy, now: datetime
-) -> Failure | None:
-    """Why a worker that shall work must be given up; None while there is no reason."""
-    contact = observed.contacts.get(worker.id, NO_CONTACT)
-    if unwanted := contact.create_failure or _unwanted(worker, observed):
-        return unwanted
-    seen = observed.sights.get(worker.id)
-    if seen is not None and seen.sight in (Sight.ENDED, Sight.GONE):
-        return lost(seen)
-    if _vanished(worker, observed, policy, now):
-        return Failure(code=Code.POD_VANISHED, message="The worker is not there any more.")
-    if worker.state is WorkerState.LAUNCHING:
-        return _slow_start(worker, seen, observed, policy, now)
-    return _slow_work(job, worker, observed, policy, now)
-
-
-def _unwanted(worker: Worker, observed: Observed) -> Failure | None:
-    """Somebody wants the worker to end, not the run."""
-    if observed.ending:
-        return Failure(code=Code.DRAINED, message="The service was stopped.")
-    if worker.abandon_requested_at is not None:
-        return Failure(code=Code.UNREACHABLE, message="An administrator abandoned the worker.")
-    return None
-
-
 def _seen_gone(seen: Observation | None) -> TypeGuard[Observation]:
     return seen is not None and seen.sight is Sight.GONE
-
-
-def lost(seen: Observation) -> Failure:
-    """What to say of a worker that ended without a word of its own."""
-    return seen.failure or Failure(
-        code=Code.KILLED_UNKNOWN, message="The worker ended without a word."
-    )
-
-
-def _vanished(worker: Worker, observed: Observed, policy: Policy, now: datetime) -> bool:
-    """It was there, and two looks apart it was not."""
-    since = observed.unseen_since.get(worker.id)
-    return since is not None and _passed(since, policy.second_look_seconds, now)
-
-
-def _slow_start(
-    worker: Worker, seen: Observation | None, observed: Observed, policy: Policy, now: datetime
-) -> Failure | None:
-    """Waiting for a place is not held against it: the clock runs while its process does."""
-    sent = worker.create_sent_at
-    if sent is None or (seen is not None and seen.sight is Sight.WAITING):
-        return None
-    unseen = seen is None or seen.sight is Sight.UNSEEN  # then a repeated create is no new start
-    since = max(worker.created_at if unseen else sent, observed.leader_since)
-    if _passed(since, policy.start_timeout_seconds, now):
-        return Failure(code=Code.START_TIMEOUT, message="The worker did not answer in time.")
-    return None
-
-
-def _slow_work(
-    job: JobRows, worker: Worker, observed: Observed, policy: Policy, now: datetime
-) -> Failure | None:
-    contact = observed.contacts.get(worker.id, NO_CONTACT)
-    began = worker.up_at or worker.created_at
-    since = max(began, observed.leader_since)
-    if _passed(contact.answered_at or since, policy.unreachable_seconds, now):
-        return Failure(code=Code.UNREACHABLE, message="The worker stopped answering.")
-    if _passed(began, longest_seconds(job, worker), now):
-        return Failure(code=Code.DEADLINE, message="The run took longer than allowed.")
-    if _passed(max(contact.progressed_at or since, since), policy.no_progress_seconds, now):
-        return Failure(code=Code.NO_PROGRESS, message="The pipeline made no progress.")
-    return None
-
-
-def longest_seconds(job: JobRows, worker: Worker) -> float:
-    """The time limit of an attempt, scaled by the duration of the video where that is known."""
-    limit = worker.body.get("time_limit", {})
-    duration = job.video.probe.duration_seconds if job.video.probe else 0.0
-    return float(limit.get("seconds", 3600.0)) + duration * float(limit.get("per_media_second", 0))
 
 
 def _stopping(
@@ -258,64 +185,18 @@ def _open(job: JobRows, worker: Worker) -> bool:
     return any(attempt.worker_id == worker.id and attempt.open for attempt in job.attempts)
 
 
-def proved_gone(
-    worker: Worker, seen: Observation | None, observed: Observed, policy: Policy, now: datetime
-) -> bool:
-    """Whether nothing of the worker can run, now or later.
-
-    Nothing was ever sent; or the launcher proved it and no create can still land; or nobody saw it
-    and this leader has watched since before the first create, which is why the worker's launch
-    counts and not a create that was repeated; or it was called once and has ended by its own rule
-    by now. A 404 alone proves nothing.
-    """
-    sent = worker.create_sent_at
-    if sent is None:
-        return worker.id not in observed.busy
-    if seen is None or not _passed(sent, policy.late_create_seconds, now):
-        return False
-    if seen.sight is Sight.GONE:
-        return True
-    if seen.sight is Sight.UNSEEN and observed.leader_since < worker.created_at:
-        return worker.id not in observed.busy
-    if seen.sight in (Sight.UNSEEN, Sight.UNKNOWN):
-        return _ended_by_rule(worker, observed, policy, now)
-    return False
-
-
-def _ended_by_rule(worker: Worker, observed: Observed, policy: Policy, now: datetime) -> bool:
-    """Once called, it ends itself after the orphan grace; else by the backstop in its body."""
-    if worker.identity is None:
-        backstop = worker.body.get("active_deadline_seconds")
-        since = worker.stopping_at or worker.created_at
-        return backstop is not None and _passed(
-            since, float(backstop) + policy.gone_margin_seconds, now
-        )
-    contact = observed.contacts.get(worker.id, NO_CONTACT)
-    last = max(
-        contact.answered_at or observed.leader_since,
-        worker.last_contact_at or observed.leader_since,
-        worker.stopping_at or observed.leader_since,  # calls without an answer may have been heard
-        observed.leader_since,
-    )
-    return _passed(last, policy.orphan_grace_seconds + policy.gone_margin_seconds, now)
-
-
-def _passed(since: datetime, seconds: float, now: datetime) -> bool:
-    return now - since >= timedelta(seconds=seconds)
-
-
 # --- the queue
 
 
 def _queue(
     observed: Observed, rows: tuple[JobRows, ...], policy: Policy, now: datetime
 ) -> Iterator[Action]:
-    use = used(rows, observed)
+    use = used(rows, observed, policy)
     closed = ""
     if observed.draining or observed.ending:
         closed = "the scheduler is draining: nothing new is started"
     elif not observed.launching:
-        closed = "the scheduler does not see its workers at the moment"
+        closed = f"nothing new is started: {observed.trouble}"
     line = ordered(waiting(rows), use, policy, now)
     admitted, held = admit(line, use, policy, now, closed=closed)
     for go in admitted:

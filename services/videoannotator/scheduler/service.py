@@ -64,6 +64,7 @@ class Scheduler:
 
     async def start(self) -> None:
         """Serves SchedulerService and begins to lead or to stand by. Raises: InvalidSetting."""
+        await self._parts.launcher.start(self._wake)
         port = await self._server.start(self._terms.listen)
         self._address = reachable(self._terms.listen, self._terms.address, port)
         self._running = asyncio.create_task(self._run(), name="scheduler")

@@ -9,14 +9,13 @@ from datetime import datetime
 from videoannotator.blobs import keys
 from videoannotator.blobs.interface import BlobStore
 from videoannotator.domain.errors import (
-    InvalidRequest,
+    Forbidden,
     NotLeader,
     PipelineNotFound,
     StorageError,
     Unavailable,
     VideoAnnotatorError,
 )
-from videoannotator.domain.failures import Code, Failure
 from videoannotator.domain.jobs import Worker
 from videoannotator.pipelines.catalogue import Catalogue
 from videoannotator.rpc.tokens import worker_token
@@ -34,10 +33,11 @@ from videoannotator.scheduler.actions import (
     Terminate,
     Wait,
 )
+from videoannotator.scheduler.creating import FAILURES, create_ended
 from videoannotator.scheduler.drive import Drive, Timing
 from videoannotator.scheduler.examine import Place, examine
 from videoannotator.scheduler.inbox import CreateEnded, ExamineEnded, Inbox, TerminateEnded
-from videoannotator.scheduler.launchers.interface import Launcher
+from videoannotator.scheduler.launchers.interface import Launcher, Stray
 from videoannotator.scheduler.lease import Lease
 from videoannotator.scheduler.log_tail import readable
 from videoannotator.scheduler.places import Places
@@ -53,6 +53,9 @@ from videoannotator.telemetry import get_logger
 
 SEND_WITHIN_SECONDS = 15.0  # a create leaves within this time after it was recorded, or is redone
 LOG_TAIL_LINES = 20
+
+#: A worker that could not be ended now is ended at another look.
+UNANSWERED = (StorageError, Unavailable, Forbidden)
 
 log = get_logger(__name__)
 
@@ -95,6 +98,7 @@ class Shell:
         )
         self._drives: dict[str, Drive] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._clearing: asyncio.Task[None] | None = None
 
     async def carry_out(self, action: Action, rows: JobRows, now: datetime) -> bool:
         """Does one step; True when it changed rows, so that a new look is worth while.
@@ -206,31 +210,34 @@ class Shell:
         return False
 
     async def _send_create(self, rows: JobRows, worker: Worker, recorded_at: float) -> None:
-        failure = None
+        ended = CreateEnded(worker_id=worker.id)
+        latest = recorded_at + SEND_WITHIN_SECONDS - self._parts.launcher.leaves_within_seconds
         try:
             self._lease.check()
             await self._parts.places.prepare(rows, worker)
             self._lease.check()
-            if self._lease.now() - recorded_at < SEND_WITHIN_SECONDS:
+            if self._lease.now() < latest:
                 await self._parts.launcher.create(worker)
-        except StorageError as error:
-            failure = Failure(code=Code.STORAGE_ERROR, message=error.message, hint=error.hint)
-        except InvalidRequest as error:
-            failure = Failure(code=Code.SPEC_INVALID, message=error.message, hint=error.hint)
+            else:
+                ended = CreateEnded(worker_id=worker.id, again_after_seconds=0.0)
         except NotLeader:
             return
-        except Unavailable as error:
-            log.warning("worker.create_unknown", worker_id=worker.id, reason=error.message)
+        except FAILURES as error:
+            ended = create_ended(worker.id, error)
+            log.warning("worker.create_failed", worker_id=worker.id, reason=error.message)
         finally:
-            self._inbox.put(CreateEnded(worker_id=worker.id, failure=failure))
+            self._inbox.put(ended)
 
     def _call(self, action: Call) -> None:
         token = worker_token(self._parts.template.key, action.worker_id)
         client = self._parts.dial(action.address, token)
         drive = Drive(action.worker_id, client, self._lease, self._inbox, self._parts.timing)
+        before = self._drives.pop(action.worker_id, None)
+        if before is not None:  # to another process of the worker, which is not called any more
+            self._start(before.close())
         self._drives[action.worker_id] = drive
-        self._view.called(action.worker_id)
-        drive.describe()
+        self._view.called(action.worker_id, action.identity)
+        drive.describe(action.identity)
 
     def _attach(self, action: Attach, rows: JobRows) -> None:
         drive = self._drives.get(action.worker_id)
@@ -277,7 +284,7 @@ class Shell:
             await self._parts.launcher.terminate(worker)
         except NotLeader:
             return
-        except (StorageError, Unavailable) as error:
+        except UNANSWERED as error:
             log.warning("worker.terminate_failed", worker_id=worker.id, reason=error.message)
         finally:
             self._inbox.put(TerminateEnded(worker_id=worker.id), ring=False)
@@ -304,12 +311,28 @@ class Shell:
             key = (place.run.id, place.attempt)
             self._inbox.put(ExamineEnded(worker_id=worker.id, key=key, examined=found))
 
+    def clear(self, strays: Sequence[Stray]) -> None:
+        """Ends and removes what is left of workers that are GONE; one such task at a time."""
+        if strays and (self._clearing is None or self._clearing.done()):
+            self._clearing = self._start(self._clear([stray.worker_id for stray in strays]))
+
+    async def _clear(self, worker_ids: list[str]) -> None:
+        try:
+            for worker_id in worker_ids:
+                self._lease.check()
+                await self._parts.launcher.clear(worker_id)
+        except NotLeader:
+            return
+        except UNANSWERED as error:
+            log.warning("worker.remains_kept", reason=error.message)
+
     # --- the end
 
-    def _start(self, work: Coroutine[None, None, None]) -> None:
+    def _start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def release(self, worker_id: str) -> None:
         """Ends the calls to a worker that is no longer this leader's business."""

@@ -1,9 +1,9 @@
 """The loop's memory: what this leader was told, folded into one record for each tick."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
-from datetime import datetime
-from typing import Any
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
 
 from videoannotator.domain.jobs import Progress, WorkerState
 from videoannotator.domain.videos import Probe
@@ -18,11 +18,25 @@ from videoannotator.scheduler.inbox import (
     Said,
     TerminateEnded,
 )
-from videoannotator.scheduler.launchers.interface import Observation, Sight
+from videoannotator.scheduler.launchers.interface import Observation, Phase, Sight, Watch
 from videoannotator.scheduler.observed import AttemptKey, Contact, Examined, Observed
 from videoannotator.store.rows import JobRows
 
+#: Before a create that was not answered is repeated; doubled each time.
+FIRST_PAUSE_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 30.0
 MOST_LINES = 10_000  # kept while the database takes nothing; the workers' own logs have the rest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """One look of the launcher."""
+
+    watch: Watch = field(default_factory=Watch)
+    sights: Mapping[str, Observation] = field(default_factory=dict)
+
+
+Word = TypeVar("Word")
 
 
 class View:
@@ -34,7 +48,9 @@ class View:
         self.examined: dict[AttemptKey, Examined] = {}
         self.examining: set[AttemptKey] = set()
         self.busy: set[str] = set()
-        self.unseen_since: dict[str, datetime] = {}
+        self.seeing_since = leader_since  #: without a break
+        self.unseen: dict[str, tuple[Sight, datetime]] = {}  #: UNKNOWN or UNSEEN, since when
+        self.phases: dict[str, tuple[Phase, datetime]] = {}  #: of those that have a place
         self.progress: dict[str, Progress] = {}  #: the last told, by worker id
         self.unwritten: set[str] = set()  #: workers whose progress is not written yet
         self.probes: dict[str, Probe] = {}  #: not written yet, by worker id
@@ -47,10 +63,8 @@ class View:
 
     def _fold(self, message: Message, now: datetime) -> None:
         match message:
-            case CreateEnded(failure=failure):
-                self.busy.discard(message.worker_id)
-                if failure is not None:
-                    self._put(message.worker_id, create_failure=failure)
+            case CreateEnded():
+                self._create_ended(message, now)
             case TerminateEnded():
                 self.busy.discard(message.worker_id)
             case ExamineEnded(key=key, examined=examined):
@@ -60,13 +74,25 @@ class View:
             case _:
                 self._hear(message, now)
 
+    def _create_ended(self, message: CreateEnded, now: datetime) -> None:
+        """What was not done, or nobody knows, is repeated after a pause that grows."""
+        worker_id = message.worker_id
+        self.busy.discard(worker_id)
+        if message.failure is not None:
+            self._put(worker_id, create_failure=message.failure)
+        if message.again_after_seconds is not None:
+            count = self._contact(worker_id).creates
+            grown = min(FIRST_PAUSE_SECONDS * 2.0**count, LONGEST_PAUSE_SECONDS)
+            pause = timedelta(seconds=max(grown, message.again_after_seconds))
+            self._put(worker_id, creates=min(count + 1, 30), create_again_at=now + pause)
+
     def _hear(self, message: Message, now: datetime) -> None:
         """Takes in what the worker itself told."""
         worker_id = message.worker_id
         self._put(worker_id, answered_at=now)
         match message:
-            case Answered(described=True):
-                self._put(worker_id, described=True)
+            case Answered(described_by=str() as identity):
+                self._put(worker_id, described=identity == self._contact(worker_id).identity)
             case Opened(probe=probe):
                 self.probes[worker_id] = probe
                 self._put(worker_id, progressed_at=now)
@@ -97,9 +123,9 @@ class View:
         self.unwritten -= set(moved)
         del self.lines[:lines]
 
-    def called(self, worker_id: str) -> None:
-        """The worker is being driven from now on."""
-        self._put(worker_id)
+    def called(self, worker_id: str, identity: str) -> None:
+        """This process of the worker is being driven from now on, and no other."""
+        self._put(worker_id, identity=identity, described=False, attached=False)
 
     def attached(self, worker_id: str) -> None:
         """Annotate is under way."""
@@ -107,34 +133,46 @@ class View:
 
     def observed(
         self,
-        sights: Mapping[str, Observation],
+        seen: Seen,
         rows: tuple[JobRows, ...],
         now: datetime,
         *,
         draining: bool,
         ending: bool,
     ) -> Observed:
-        """What `reconcile` sees in this tick."""
-        self._look(sights, now)
+        """What `reconcile` sees in this tick; `now` was read after `seen`."""
+        self._look(seen, now)
         self._forget(rows)
+        gapless = seen.watch.gapless_seconds
         return Observed(
             leader_since=self.leader_since,
             draining=draining,
             ending=ending,
-            sights=sights,
-            unseen_since=dict(self.unseen_since),
+            trouble=seen.watch.trouble,
+            seeing_since=self.seeing_since,
+            watching_since=None if gapless is None else now - timedelta(seconds=gapless),
+            strays=seen.watch.strays,
+            sights=seen.sights,
+            unseen_since={worker_id: since for worker_id, (_, since) in self.unseen.items()},
+            phase_since={worker_id: since for worker_id, (_, since) in self.phases.items()},
             contacts=dict(self.contacts),
             examined=dict(self.examined),
             busy=frozenset(self.busy),
             examining=frozenset(self.examining),
         )
 
-    def _look(self, sights: Mapping[str, Observation], now: datetime) -> None:
-        for worker_id, seen in sights.items():
-            if seen.sight is Sight.UNKNOWN:
-                self.unseen_since.setdefault(worker_id, now)
-            else:
-                self.unseen_since.pop(worker_id, None)
+    def _look(self, seen: Seen, now: datetime) -> None:
+        """While the launcher does not see, every clock about what it sees stands still."""
+        if seen.watch.trouble:
+            self.seeing_since = now
+            self.unseen.clear()
+            self.phases.clear()
+            return
+        for worker_id, sight in seen.sights.items():
+            doubtful = sight.sight in (Sight.UNKNOWN, Sight.UNSEEN)
+            _since(self.unseen, worker_id, sight.sight if doubtful else None, now)
+            placed = sight.sight is Sight.ALIVE
+            _since(self.phases, worker_id, sight.phase or Phase.STARTING if placed else None, now)
 
     def _forget(self, rows: tuple[JobRows, ...]) -> None:
         live = {
@@ -144,9 +182,19 @@ class View:
             if worker.state is not WorkerState.GONE
         }
         runs = {run.id for job in rows for run in job.runs}
-        for known in (self.contacts, self.unseen_since, self.progress, self.probes):
+        for known in (self.contacts, self.unseen, self.phases, self.progress, self.probes):
             for worker_id in known.keys() - live:
                 del known[worker_id]
         self.unwritten &= live
         for key in [key for key in self.examined if key[0] not in runs]:
             del self.examined[key]
+
+
+def _since(
+    known: dict[str, tuple[Word, datetime]], worker_id: str, word: Word | None, now: datetime
+) -> None:
+    """Notes since when `word` is true of a worker; None: nothing is."""
+    if word is None:
+        known.pop(worker_id, None)
+    elif worker_id not in known or known[worker_id][0] != word:
+        known[worker_id] = (word, now)

@@ -32,39 +32,47 @@ class Use:
     stopping: int = 0
     owners: Counter[str] = field(default_factory=Counter)
     pipelines: Counter[str] = field(default_factory=Counter)
-    unplaced: Counter[int] = field(default_factory=Counter)  #: by shape
+    unplaced: Counter[str] = field(default_factory=Counter)  #: by shape
     gpu_indices: set[int] = field(default_factory=set)
 
-    def charge(self, owner_id: str, pipeline: str, gpus: int, *, placed: bool) -> None:
+    def charge(self, owner_id: str, pipeline: str, gpus: int) -> None:
         """Takes one slot."""
         self.workers += 1
         self.gpu_workers += gpus > 0
         self.owners[owner_id] += 1
         self.pipelines[pipeline] += 1
-        self.unplaced[gpus] += not placed
 
 
-def used(rows: Iterable[JobRows], observed: Observed) -> Use:
+def used(rows: Iterable[JobRows], observed: Observed, policy: Policy) -> Use:
     """Computes the charged slots from rows and observations; nothing is ever counted down."""
     use = Use()
+    for stray in observed.strays:
+        if stray.running:  # whoever launched it is forgotten, and its place is not free
+            use.workers += 1
+            use.gpu_workers += stray.gpus > 0
+            use.stopping += 1
     for job in rows:
         pipelines = {run.id: run.pipeline for run in job.runs}
         for worker in job.workers:
             if worker.charged:
-                use.charge(
-                    job.job.owner_id,
-                    pipelines[worker.run_id],
-                    shape(worker.resources),
-                    placed=_placed(worker, observed),
-                )
+                pipeline = pipelines[worker.run_id]
+                gpus = gpus_of(pipeline, worker.resources, policy)
+                use.charge(job.job.owner_id, pipeline, gpus)
+                if not _placed(worker, observed):
+                    use.unplaced[shape(pipeline, worker.resources, policy)] += 1
                 use.stopping += worker.state is WorkerState.STOPPING
                 use.gpu_indices.update(worker.gpus)
     return use
 
 
-def shape(resources: Resources) -> int:
-    """What a worker needs of scarce things: its number of GPUs."""
-    return resources.gpus
+def shape(pipeline: str, resources: Resources, policy: Policy) -> str:
+    """What decides where a worker fits: its number of GPUs, and what the site says of its nodes."""
+    return f"{gpus_of(pipeline, resources, policy)} {policy.shapes.get(pipeline, '')}"
+
+
+def gpus_of(pipeline: str, resources: Resources, policy: Policy) -> int:
+    """How many GPUs a worker of a pipeline gets."""
+    return policy.gpus.get(pipeline, resources.gpus)
 
 
 def _placed(worker: Worker, observed: Observed) -> bool:
@@ -157,7 +165,9 @@ def admit(
             continue
         gpus = _indices(one.run.resources.gpus, use, policy)
         use.gpu_indices.update(gpus)
-        use.charge(one.job.owner_id, one.run.pipeline, shape(one.run.resources), placed=False)
+        gpus_of_it = gpus_of(one.run.pipeline, one.run.resources, policy)
+        use.charge(one.job.owner_id, one.run.pipeline, gpus_of_it)
+        use.unplaced[shape(one.run.pipeline, one.run.resources, policy)] += 1
         admitted.append(Admitted(waiting=one, gpus=gpus))
     return admitted, held
 
@@ -168,7 +178,8 @@ def obstacle(one: Waiting, use: Use, policy: Policy, now: datetime) -> str:
 
 
 def _obstacles(one: Waiting, use: Use, policy: Policy, now: datetime) -> Iterator[str]:
-    run, gpus = one.run, one.run.resources.gpus
+    run = one.run
+    gpus = gpus_of(run.pipeline, run.resources, policy)
     if run.not_before is not None and run.not_before > now:
         yield "waits before the next try"
     if gpus and use.gpu_workers >= policy.max_gpu_workers:
@@ -181,7 +192,7 @@ def _obstacles(one: Waiting, use: Use, policy: Policy, now: datetime) -> Iterato
     of_pipeline = policy.max_workers_per_pipeline.get(run.pipeline)
     if of_pipeline is not None and use.pipelines[run.pipeline] >= of_pipeline:
         yield f"waits for another run of {run.pipeline}: {of_pipeline} at a time"
-    if use.unplaced[shape(run.resources)] >= policy.unplaced_window:
+    if use.unplaced[shape(run.pipeline, run.resources, policy)] >= policy.unplaced_window:
         yield "waits until the workers before it have a place"
     if policy.local_gpus and gpus > policy.local_gpus - len(use.gpu_indices):
         yield _in_use("a GPU", len(use.gpu_indices), policy.local_gpus, use.stopping)

@@ -86,18 +86,18 @@ async def line() -> AsyncIterator[Line]:
 
 async def test_describe_is_repeated_until_the_worker_answers(line: Line) -> None:
     line.worker.silent = True
-    line.drive.describe()
+    line.drive.describe("p1")
     await line.until(lambda: line.count("Describe") >= 2)
     assert line.heard == []
 
     line.worker.silent = False
 
-    assert await line.hears(Answered) == Answered(worker_id="w1", described=True)
+    assert await line.hears(Answered) == Answered(worker_id="w1", described_by="p1")
 
 
 async def test_who_answers_under_another_name_is_not_our_worker(line: Line) -> None:
     line.worker.worker_id = "stranger"
-    line.drive.describe()
+    line.drive.describe("p1")
 
     await line.until(lambda: line.count("Describe") >= 3)
 
@@ -221,7 +221,7 @@ async def test_keep_alive_is_repeated_from_the_attach_on_also_when_it_was_not_an
 
 async def test_a_worker_that_has_seen_a_later_leader_is_left_alone(line: Line) -> None:
     line.worker.epoch = 3
-    line.drive.describe()
+    line.drive.describe("p1")
     line.drive.attach(assign)
 
     await calls_end()
@@ -231,7 +231,7 @@ async def test_a_worker_that_has_seen_a_later_leader_is_left_alone(line: Line) -
 
 async def test_nothing_is_sent_once_the_lease_is_over(line: Line) -> None:
     line.clock.seconds += LEASE_SECONDS
-    line.drive.describe()
+    line.drive.describe("p1")
     line.drive.attach(assign)
     await calls_end()
     await line.drive.stop("the run has ended")

@@ -40,17 +40,18 @@ from videoannotator.scheduler.actions import (
     Settle,
     Wait,
 )
+from videoannotator.scheduler.faults import longest_seconds
 from videoannotator.scheduler.launchers.interface import Observation, Sight
 from videoannotator.scheduler.observed import Contact, Ended, Examined, Observed
-from videoannotator.scheduler.reconcile import longest_seconds, reconcile
+from videoannotator.scheduler.reconcile import reconcile
 from videoannotator.store.rows import JobRows
 
 W, KEY = "jr0w1", ("jr0", 1)
 NOTHING = Examined(artifacts=None)
 FOUND = Examined(artifacts=(artifact("jr0", 1),))
-CALLED = Contact(answered_at=NOW)
-DESCRIBED = Contact(described=True, answered_at=NOW)
-ATTACHED = Contact(described=True, attached=True, answered_at=NOW, progressed_at=NOW)
+CALLED = Contact(identity="p1", answered_at=NOW)
+DESCRIBED = replace(CALLED, described=True)
+ATTACHED = replace(DESCRIBED, attached=True, progressed_at=NOW)
 ENDED = replace(ATTACHED, ended=Ended(outcome=AttemptOutcome.COMPLETED))
 REFUSED = Contact(create_failure=BROKE)
 BUSY = frozenset({W})
@@ -75,7 +76,7 @@ def look(sight: Sight | None, contact: Contact | None = None, **fields: Any) -> 
         ("launched", look(Sight.UNSEEN), ["Create"]),
         ("launched", look(None), ["Create"]),
         ("launched", look(Sight.UNSEEN, busy=BUSY), []),
-        ("launched", look(Sight.UNSEEN, launching=False), []),
+        ("launched", look(Sight.UNSEEN, trouble="the cluster does not answer"), []),
         ("launched", look(Sight.UNSEEN, REFUSED), ["GiveUp"]),
         ("created", look(Sight.UNSEEN), ["Create"]),
         ("created", look(Sight.WAITING), []),
@@ -204,7 +205,9 @@ def test_a_worker_at_work_is_given_up_for_silence_standstill_or_its_time_limit(
     seconds: float, contact: dict[str, datetime], since: datetime, code: Code | None
 ) -> None:
     rows = at("at work", up_at=NOW, created_at=LONG_AGO)
-    observed = look(Sight.ALIVE, Contact(described=True, **contact), leader_since=since)
+    observed = look(
+        Sight.ALIVE, Contact(identity="p1", described=True, **contact), leader_since=since
+    )
 
     assert given_up(observed, rows, ahead(seconds)) is code
 
@@ -315,12 +318,10 @@ def test_the_manifest_of_the_last_attempt_is_looked_for() -> None:
     [
         ({"draining": True}, "the scheduler is draining: nothing new is started"),
         ({"ending": True}, "the scheduler is draining: nothing new is started"),
-        ({"launching": False}, "the scheduler does not see its workers at the moment"),
+        ({"trouble": "no cluster"}, "nothing new is started: no cluster"),
     ],
 )
-def test_while_nothing_may_start_every_run_is_told_why(
-    fields: dict[str, bool], reason: str
-) -> None:
+def test_while_nothing_may_start_every_run_is_told_why(fields: dict[str, Any], reason: str) -> None:
     waiting = a_job(a_run(position=0), a_run(position=1))
 
     assert steps(seeing(None, **fields), waiting) == [

@@ -32,11 +32,13 @@ from videoannotator.scheduler import changes
 from videoannotator.scheduler.actions import Call, MarkUp
 from videoannotator.scheduler.launchers.interface import Sight
 from videoannotator.scheduler.observed import Contact, Examined, Observed
-from videoannotator.scheduler.reconcile import proved_gone, purgeable, reconcile
+from videoannotator.scheduler.proof import proved_gone
+from videoannotator.scheduler.reconcile import purgeable, reconcile
 from videoannotator.scheduler.waiting import used
 from videoannotator.store.rows import JobRows
 
 NOTHING = Examined(artifacts=None)
+DESCRIBED = Contact(identity="p1", described=True, answered_at=NOW)
 
 
 def gone(worker: Worker, observed: Observed, now: datetime = NOW) -> bool:
@@ -271,7 +273,7 @@ def test_abandon_frees_the_slot_and_lets_a_cancel_end() -> None:
 
     rows, _ = follow(rows, lost)
 
-    assert used((rows,), lost).workers == 0
+    assert used((rows,), lost, POLICY).workers == 0
     assert rows.runs[0].state is RunState.CANCELLED
     assert rows.workers[0].state is WorkerState.STOPPING
 
@@ -306,7 +308,7 @@ def test_abandon_frees_the_slot_and_a_deletion_still_waits_for_gone() -> None:
 # --- pod-in-row
 
 
-@pytest.mark.parametrize("contact", [None, Contact(described=True)])
+@pytest.mark.parametrize("contact", [None, Contact(identity="p1", described=True)])
 def test_pod_in_row_a_second_pod_of_the_worker_is_not_called(contact: Contact | None) -> None:
     contacts = {} if contact is None else {"jr0w1": replace(contact, answered_at=NOW)}
     second = seeing(Sight.ALIVE, identity="p2", contacts=contacts)
@@ -315,7 +317,7 @@ def test_pod_in_row_a_second_pod_of_the_worker_is_not_called(contact: Contact | 
 
 
 def test_pod_in_row_it_is_written_before_anything_is_annotated() -> None:
-    described = seeing(Sight.ALIVE, contacts={"jr0w1": Contact(described=True, answered_at=NOW)})
+    described = seeing(Sight.ALIVE, contacts={"jr0w1": DESCRIBED})
     rows = at("created")
 
     (first,) = reconcile(described, (rows,), POLICY, NOW)

@@ -78,7 +78,7 @@ async def test_wait_75_a_create_that_could_not_leave_within_15_seconds_is_droppe
 
     assert begun
     assert bench.clock() == 1000 + SEND_WITHIN_SECONDS + 1
-    assert ended == CreateEnded(worker_id=worker.id)
+    assert ended == CreateEnded(worker_id=worker.id, again_after_seconds=0.0)
     assert bench.launcher.created == []
 
 

@@ -20,13 +20,14 @@ from videoannotator.scheduler.inbox import (
 )
 from videoannotator.scheduler.launchers.interface import Observation, Sight
 from videoannotator.scheduler.observed import Contact, Ended, Examined, Observed
-from videoannotator.scheduler.view import MOST_LINES, View
+from videoannotator.scheduler.view import MOST_LINES, Seen, View
 from videoannotator.store.rows import JobRows
 
 W, KEY = "jr0w1", ("jr0", 1)
 DONE = Ended(outcome=AttemptOutcome.COMPLETED)
 PROBE = Probe(container="mp4", duration_seconds=9)
 NOTHING = Examined(artifacts=None)
+DOUBTFUL = (Sight.UNKNOWN, Sight.UNSEEN)
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def view() -> View:
 def observed(view: View, *rows: JobRows, sight: Sight | None = None, after: float = 0) -> Observed:
     """What the next tick sees."""
     sights = {} if sight is None else {W: Observation(sight=sight)}
-    return view.observed(sights, rows, ahead(after), draining=False, ending=False)
+    return view.observed(Seen(sights=sights), rows, ahead(after), draining=False, ending=False)
 
 
 def moved(position: float, stage: str = "work") -> Moved:
@@ -49,7 +50,7 @@ def moved(position: float, stage: str = "work") -> Moved:
     ("message", "contact"),
     [
         (Answered(worker_id=W), Contact(answered_at=NOW)),
-        (Answered(worker_id=W, described=True), Contact(answered_at=NOW, described=True)),
+        (Answered(worker_id=W, described_by="p1"), Contact(answered_at=NOW)),
         (Opened(worker_id=W, probe=PROBE), Contact(answered_at=NOW, progressed_at=NOW)),
         (moved(1), Contact(answered_at=NOW, progressed_at=NOW)),
         (Said(worker_id=W, level="info", text="hello"), Contact(answered_at=NOW)),
@@ -66,13 +67,17 @@ def test_each_message_becomes_part_of_what_is_known_of_its_worker(
 
 
 def test_what_is_told_later_does_not_erase_what_was_told_before(view: View) -> None:
-    view.called(W)
-    view.fold([Answered(worker_id=W, described=True)], NOW)
+    view.called(W, "p1")
+    view.fold([Answered(worker_id=W, described_by="p1")], NOW)
     view.attached(W)
     view.fold([moved(3), Answered(worker_id=W)], ahead(5))
 
     assert view.contacts[W] == Contact(
-        described=True, attached=True, answered_at=ahead(5), progressed_at=ahead(5)
+        identity="p1",
+        described=True,
+        attached=True,
+        answered_at=ahead(5),
+        progressed_at=ahead(5),
     )
 
 
@@ -157,8 +162,8 @@ def test_a_worker_is_missing_since_the_first_look_that_missed_it(view: View) -> 
     assert anew.unseen_since == {W: ahead(40)}
 
 
-@pytest.mark.parametrize("sight", [sight for sight in Sight if sight is not Sight.UNKNOWN])
-def test_only_what_was_there_can_be_missing(view: View, sight: Sight) -> None:
+@pytest.mark.parametrize("sight", [sight for sight in Sight if sight not in DOUBTFUL])
+def test_what_is_seen_is_not_missing(view: View, sight: Sight) -> None:
     assert observed(view, at("created"), sight=sight).unseen_since == {}
 
 

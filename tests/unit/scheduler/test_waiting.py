@@ -50,7 +50,7 @@ def holds(
 
 def line(*rows: JobRows, policy: Policy = WIDE) -> list[str]:
     """The queue, as job ids."""
-    use = used(rows, NOTHING_SEEN)
+    use = used(rows, NOTHING_SEEN, WIDE)
     return [one.job.id for one in ordered(waiting(rows), use, policy, NOW)]
 
 
@@ -58,7 +58,7 @@ def handed(
     *rows: JobRows, policy: Policy = WIDE, observed: Observed = NOTHING_SEEN, closed: str = ""
 ) -> tuple[list[Admitted], list[Held]]:
     """What one tick hands out."""
-    use = used(rows, observed)
+    use = used(rows, observed, WIDE)
     queue = ordered(waiting(rows), use, policy, NOW)
     return admit(queue, use, policy, NOW, closed=closed)
 
@@ -78,7 +78,7 @@ def test_older_runs_go_first() -> None:
 def test_runs_of_one_job_go_in_the_order_they_were_asked_for() -> None:
     job = a_job(a_run("a", 0), a_run("a", 1), a_run("a", 2))
 
-    queue = ordered(waiting((job,)), used((job,), NOTHING_SEEN), WIDE, NOW)
+    queue = ordered(waiting((job,)), used((job,), NOTHING_SEEN, WIDE), WIDE, NOW)
 
     assert [one.run.position for one in queue] == [0, 1, 2]
 
@@ -325,7 +325,7 @@ policies = st.builds(
 @settings(max_examples=60)
 @given(jobs, policies)
 def test_there_are_never_more_than_the_limits(rows: tuple[JobRows, ...], policy: Policy) -> None:
-    before, after = used(rows, NOTHING_SEEN), used(rows, NOTHING_SEEN)
+    before, after = used(rows, NOTHING_SEEN, WIDE), used(rows, NOTHING_SEEN, WIDE)
 
     admitted, _ = admit(ordered(waiting(rows), after, policy, NOW), after, policy, NOW)
 

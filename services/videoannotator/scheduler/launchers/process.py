@@ -10,7 +10,7 @@ import os
 import re
 import subprocess
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from videoannotator.scheduler.launchers import memory, sessions
 from videoannotator.scheduler.launchers.commands import Command, command_of
 from videoannotator.scheduler.launchers.faults import storage_faults
 from videoannotator.scheduler.launchers.folders import MODE, WorkerFolder
-from videoannotator.scheduler.launchers.interface import Observation, Sight
+from videoannotator.scheduler.launchers.interface import Observation, Sight, Watch
 from videoannotator.scheduler.launchers.looking import end_left_over, look, own_process
 
 #: The process id is on the disk before the program starts: no process is ever unknown.
@@ -36,6 +36,7 @@ class ProcessLauncher:
 
     name = "process"
     late_create_seconds = 0.0
+    leaves_within_seconds = 0.0
 
     def __init__(
         self, folder: Path, sockets: Path, stop_grace_seconds: float, inherited: Mapping[str, str]
@@ -58,6 +59,13 @@ class ProcessLauncher:
             self._made_sockets = not self._sockets.exists()
             _prepare_sockets(self._sockets)
 
+    async def start(self, ring: Callable[[], None]) -> None:
+        """Nothing rings: every look reads the machine itself."""
+
+    def watch(self) -> Watch:
+        """A look misses nothing."""
+        return Watch()
+
     async def create(self, worker: Worker) -> None:
         """Starts the worker, once and for all: a repeated create finds the first or its end.
 
@@ -68,7 +76,7 @@ class ProcessLauncher:
 
     async def observe(self, workers: Collection[Worker]) -> Mapping[str, Observation]:
         """Looks at each worker; kills what is left of those whose own process has ended."""
-        return await asyncio.to_thread(self._observe, list(workers))
+        return await asyncio.to_thread(self._observe, list(workers)) if workers else {}
 
     async def terminate(self, worker: Worker) -> None:
         """Sends SIGTERM to the worker, and SIGKILL to all of its session after the grace."""
@@ -84,6 +92,9 @@ class ProcessLauncher:
         """Removes the files of a worker that is GONE; of any other nothing."""
         with storage_faults():
             await asyncio.to_thread(self._forget, worker_id)
+
+    async def clear(self, worker_id: str) -> None:
+        """Nothing is ever left of a worker that is GONE."""
 
     async def close(self) -> None:
         """Lets go of the processes that were started; they run on."""
