@@ -81,6 +81,18 @@ postgresql: ## install PostgreSQL and PgBouncer for the tests, where that is pos
 test-quick: $(DEV_READY) postgresql ## run the tests that start and kill no processes
 	@$(BIN)/python -m pytest -n logical --maxprocesses 8 -m "not slow" $(ARGS)
 
+.PHONY: cluster
+cluster: $(DEV_READY) ## bring up a Kubernetes cluster on this machine, with GPUS=2 (root on Debian, needs Go)
+	@$(BIN)/python -m tests.cluster.up up --gpus $(GPUS)
+
+.PHONY: cluster-down
+cluster-down: $(DEV_READY) ## remove every trace of that cluster; what was built for it stays in .make
+	@$(BIN)/python -m tests.cluster.up down
+
+.PHONY: test-cluster
+test-cluster: cluster ## run the tests that need a cluster; KUBECONFIG=… names another one than that of make
+	@$(BIN)/python -m pytest $(or $(ARGS),tests/cluster)
+
 .PHONY: fuzz
 fuzz: $(DEV_READY) ## 4,000 damaged videos, 2,000 damaged requests; SEED=7 the same again, ONLY=videos:17 one of them
 	@FUZZ_SEED="$(SEED)" FUZZ_ONLY="$(ONLY)" $(BIN)/python -m pytest -n 2 --maxschedchunk 1 \

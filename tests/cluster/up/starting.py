@@ -1,0 +1,154 @@
+"""Brings the cluster up, step by step, so that it can be taken down after each of them."""
+
+import hashlib
+import json
+import os
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.cluster.up import (
+    certificates,
+    components,
+    configuration,
+    images,
+    links,
+    node,
+    packages,
+    processes,
+    record,
+    removing,
+)
+from tests.cluster.up.places import DNS_READY_PORT, KUBECONFIG, PLACES
+from tests.cluster.up.programs import SOURCES, link, program
+
+CONTAINERD = Path("/usr/bin/containerd")
+#: Those that start together, once the API server is ready and images are there.
+LAST = ("kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "coredns")
+
+
+def up(gpus: int) -> None:
+    """Brings a cluster up that offers `gpus` GPUs; one that runs already is kept.
+
+    Raises: packages.Missing, processes.Failed, subprocess.CalledProcessError.
+    """
+    packages.see_to(packages.CLUSTER)
+    programs = _programs()
+    fingerprint = fingerprint_of(programs)
+    if not is_whole(fingerprint):
+        removing.down()
+        _start(programs, fingerprint, gpus)
+    node.set_gpus(gpus)
+
+
+def _programs() -> dict[str, Path]:
+    """Every program that runs here or is used by hand, built."""
+    built = {name: program(name) for name in SOURCES}
+    link()
+    return {name: program_of(name, built) for name in components.COMPONENTS}
+
+
+def program_of(component: str, built: dict[str, Path] | None = None) -> Path:
+    """The program of a component; containerd is Debian's."""
+    if component == "containerd":
+        return CONTAINERD
+    return built[component] if built else program(component)
+
+
+def fingerprint_of(programs: dict[str, Path]) -> str:
+    """What tells a cluster that was started otherwise: with other arguments, files or programs."""
+    orders = [components.order(name, PLACES, path) for name, path in programs.items()]
+    files = {str(path): text for path, text in configuration.files(PLACES).items()}
+    whole = json.dumps([orders, files, certificates.orders()])
+    return hashlib.sha256(whole.encode()).hexdigest()
+
+
+def is_whole(fingerprint: str) -> bool:
+    """Whether such a cluster runs and is ready."""
+    told = record.read()
+    return (
+        told is not None
+        and told.fingerprint == fingerprint
+        and KUBECONFIG.exists()
+        and all(processes.running(name) is not None for name in components.COMPONENTS)
+        and node.answers("/readyz")
+        and node.is_ready()
+    )
+
+
+def _start(programs: dict[str, Path], fingerprint: str, gpus: int) -> None:
+    steps: dict[str, Callable[[], None]] = {
+        "record": lambda: _begin(fingerprint, gpus),
+        "certificates": _write_files,
+        "network": links.make_node_link,
+        "etcd": lambda: processes.start("etcd", programs["etcd"]),
+        "API server": lambda: _start_api_server(programs),
+        "containerd": lambda: _start_containerd(programs),
+        "node": lambda: _start_rest(programs),
+    }
+    for name, step in steps.items():
+        print(f"  {name}", file=sys.stderr, flush=True)
+        step()
+
+
+def _begin(fingerprint: str, gpus: int) -> None:
+    record.begin(fingerprint, gpus)
+    for folder in (PLACES.run, PLACES.logs):
+        folder.mkdir(mode=0o700)
+
+
+def _write_files() -> None:
+    certificates.make(PLACES.pki)
+    for path, text in configuration.files(PLACES).items():
+        _write(path, text)
+    for user in configuration.USERS:
+        _write(PLACES.kubeconfig(user), configuration.kubeconfig(PLACES.pki, user))
+    _write(KUBECONFIG, PLACES.kubeconfig("admin").read_text())
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o600)
+    path.write_text(text)
+
+
+def _start_api_server(programs: dict[str, Path]) -> None:
+    processes.start("kube-apiserver", programs["kube-apiserver"])
+    watched = ("etcd", "kube-apiserver")
+    processes.until("the API server is ready", lambda: node.answers("/readyz"), 60.0, watched)
+
+
+def _start_containerd(programs: dict[str, Path]) -> None:
+    processes.start("containerd", programs["containerd"])
+    processes.until("containerd answers", node.containerd_answers, 30.0, ["containerd"])
+    node.import_image(images.pause_archive())
+
+
+def _start_rest(programs: dict[str, Path]) -> None:
+    for name in LAST:
+        processes.start(name, programs[name])
+    node.kubectl("apply", "-f", "-", given=json.dumps(configuration.dns_objects()))
+    node.until_ready()
+    processes.until("names are found", _dns_is_ready, 30.0, ["coredns"])
+    processes.until("pods may be made", _has_account, 30.0, ["kube-controller-manager"])
+
+
+def _dns_is_ready() -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{DNS_READY_PORT}/ready", timeout=5):
+            return True
+    except (urllib.error.URLError, ConnectionError, TimeoutError):
+        return False
+
+
+def _has_account() -> bool:
+    """The controller-manager makes it, a moment after the namespace."""
+    return node.answers("/api/v1/namespaces/default/serviceaccounts/default")
+
+
+def must_be_root() -> None:
+    """Raises: packages.Missing for others."""
+    if os.geteuid() != 0:
+        raise packages.Missing("The cluster's node needs root: sudo make cluster")
