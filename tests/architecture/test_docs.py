@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 import typer.main
 from typer.core import TyperGroup
 from typer.testing import CliRunner
 
+from tests.architecture.cluster_commands import check_helm, check_kubectl
 from tests.architecture.source import ROOT
+from videoannotator.cli import plugin
 from videoannotator.cli.main import app
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -19,6 +22,8 @@ FENCE = re.compile(r"^```(sh|console|bash|shell)\n(.*?)^```", re.MULTILINE | re.
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)")
 # What a shell does by itself, or what brings the repository here.
 SHELL_WORDS = frozenset({"cd", "export", "git", "ls"})
+# Programs that come with PostgreSQL.
+DATABASE_WORDS = frozenset({"pg_dump", "pg_restore"})
 # Its requests are sent to a real server by test_documented_requests.py.
 REQUESTS = "docs/guides/use-the-rest-interface.md"
 # Its calls are made to a real server by test_documented_calls.py.
@@ -67,9 +72,9 @@ def ends_here(group: TyperGroup, rest: list[str]) -> bool:
     return group.invoke_without_command and (not rest or rest[0].startswith("-"))
 
 
-def check_videoannotator(words: list[str]) -> None:
+def check_videoannotator(words: list[str], program: typer.Typer = app) -> None:
     """The sub-command exists, knows every option that is given, and explains itself."""
-    command: Any = typer.main.get_command(app)
+    command: Any = typer.main.get_command(program)
     path: list[str] = []
     while isinstance(command, TyperGroup) and not ends_here(command, words[len(path) + 1 :]):
         word = words[len(path) + 1] if len(words) > len(path) + 1 else "(none)"
@@ -78,7 +83,7 @@ def check_videoannotator(words: list[str]) -> None:
         path.append(word)
     given = {word.split("=")[0] for word in words if word.startswith("-")}
     assert given <= options(command), f"no such option: {given - options(command)}"
-    assert CliRunner().invoke(app, [*path, "--help"]).exit_code == 0
+    assert CliRunner().invoke(program, [*path, "--help"]).exit_code == 0
 
 
 def check(page: str, command: str) -> None:
@@ -91,12 +96,19 @@ def check(page: str, command: str) -> None:
             check_make(words)
         case ["videoannotator" | ".venv/bin/videoannotator", *_]:
             check_videoannotator(words)
+        case ["kubectl", "videoannotator", *_]:
+            check_videoannotator(words[1:], plugin.app)
+        case ["kubectl", *_]:
+            check_kubectl(words)
+        case ["helm", *_]:
+            check_helm(words)
         case ["curl", *_]:
             assert page == REQUESTS, f"requests belong into {REQUESTS}, where a test sends them"
         case ["grpcurl", *_]:
             assert page == CALLS, f"calls belong into {CALLS}, where a test makes them"
         case _:
-            assert words[0] in SHELL_WORDS, "only make, videoannotator, curl and grpcurl"
+            known = SHELL_WORDS | DATABASE_WORDS
+            assert words[0] in known, "only make, videoannotator, kubectl, helm, curl and grpcurl"
 
 
 @pytest.mark.parametrize(("page", "command"), all_commands())
@@ -115,6 +127,10 @@ def test_a_command_in_the_documentation_exists(page: str, command: str) -> None:
         "curl http://localhost:18011/",
         "grpcurl localhost:50051 list",
         "python -m videoannotator",
+        "kubectl videoannotator",
+        "kubectl videoannotator why --colour",
+        "kubectl edit role",
+        "helm remove va",
     ],
 )
 def test_a_command_that_does_not_exist_is_found_out(command: str) -> None:
