@@ -38,10 +38,12 @@ class Found:
 
     @property
     def waiting(self) -> str:
-        """What it waits for; empty when it does not."""
-        from videoannotator.scheduler.launchers.kubernetes.diagnose import waiting_for
+        """What happens to it, while it does not work: `waits for a GPU`; empty when it does."""
+        from videoannotator.scheduler.launchers.kubernetes import diagnose
 
-        return "" if self.pod.ended else waiting_for(self.pod, self.job, self.events)
+        words = diagnose.waiting_for(self.pod, self.job, self.events)
+        at_work = self.pod.phase == diagnose.RUNNING and self.pod.deletion_timestamp is None
+        return "" if at_work and words != diagnose.NODE_SILENT else words
 
 
 def why(
@@ -111,7 +113,7 @@ def _facts(found: Found, job: "Job") -> dict[str, object]:
     return {
         "pod": asdict(found.pod),
         "events": [asdict(each) for each in found.events],
-        "waiting_for": found.waiting,
+        "now": found.waiting,
         "failure": {**asdict(failure), "hint": failure.advice} if failure else None,
         "job": job.raw,
     }
@@ -124,7 +126,7 @@ def _show_pod(found: Found) -> None:
             ("pod", pod.name),
             ("phase", pod.phase),
             ("node", pod.node_name),
-            ("waits for", found.waiting),
+            ("now", found.waiting),
             ("failure", f"{failure.code}: {failure.message}" if failure else None),
             ("what to do", failure.advice if failure else None),
         ]

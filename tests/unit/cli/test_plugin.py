@@ -196,9 +196,9 @@ def test_why_tells_what_a_pod_and_its_run_wait_for(
     ended = plugin("why", POD)
 
     assert ended.code == 0
-    assert "phase      Pending" in ended.out
-    assert "Insufficient nvidia.com/gpu" in ended.out
-    assert "waits for a GPU of the cluster" in ended.out
+    assert "now         waits for a GPU\n" in ended.out
+    assert "failure     UNSCHEDULABLE_CAPACITY: " in ended.out
+    assert "\nwaits for a GPU of the cluster\n" in ended.out
     assert "event: FailedScheduling: 0/1 nodes: 1 Insufficient gpu." in ended.err
 
 
@@ -212,6 +212,20 @@ def test_why_tells_what_a_pod_failed_of_and_what_to_do(
 
     assert "OOM_KILLED: " in ended.out
     assert "larger limit" in ended.out
+
+
+def test_why_says_of_a_pod_at_work_nothing_but_how_its_run_is(
+    plugin: Command, server: FakeServer, kubectl: FakeKubectl
+) -> None:
+    state = {"name": "worker", "state": {"running": {"startedAt": NOW}}}
+    knows(kubectl, {"phase": "Running", "containerStatuses": [state]})
+    server.gives("GET", f"{API}/jobs/j1", job_body("running", runs=[run_body("running")]))
+
+    ended = plugin("why", POD)
+
+    assert "now" not in ended.out
+    assert "failure" not in ended.out
+    assert "scene_detection: running" in ended.out
 
 
 def test_why_as_json_is_one_document(
