@@ -19,7 +19,7 @@ class _Cursor:
     """How far one stream has read."""
 
     old_lines: int  #: lines up to this number were told on an earlier stream
-    accepted: bool = False
+    accepted: Accepted | None = None
     line: int = 0
     progress: int = 0
 
@@ -45,9 +45,10 @@ class Messages:
         self._changed = asyncio.Event()
 
     def accept(self, accepted: Accepted) -> None:
-        """The request was taken; said once."""
-        self._accepted = self._accepted or accepted
-        self._wake()
+        """The request was taken; said once, and once more when the video is known at last."""
+        if self._accepted is None or (self._accepted.probe is None and accepted.probe is not None):
+            self._accepted = accepted
+            self._wake()
 
     def log(self, line: LogLine) -> None:
         """A line for the owner of the job."""
@@ -109,8 +110,8 @@ class Messages:
         """What the stream has not had yet."""
         if self._accepted is None:
             return
-        if not cursor.accepted:
-            cursor.accepted = True
+        if cursor.accepted is not self._accepted:
+            cursor.accepted = self._accepted
             yield self._accepted
         yield from self._new_lines(cursor)
         if self._progress is not None and cursor.progress < self._published:

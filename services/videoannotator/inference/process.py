@@ -40,6 +40,7 @@ class WorkerProcess:
             worker_id=settings.id,
             identity=uuid.uuid4().hex,
             on_failure=self._write_last_words,
+            scratch=settings.scratch,
         )
 
     async def run(self) -> int:

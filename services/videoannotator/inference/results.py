@@ -27,6 +27,11 @@ def finished(folder: Path, assignment: Assignment) -> Completed | None:
         if not path.is_file():
             return None
         content = path.read_bytes()
+    return earlier_result(content, assignment)
+
+
+def earlier_result(content: bytes, assignment: Assignment) -> Completed:
+    """What the manifest with `content` says. Raises: ManifestInvalid, also for another attempt."""
     manifest = read_manifest(content)
     if (manifest.run_id, manifest.attempt) != (assignment.run_id, assignment.attempt):
         raise ManifestInvalid("The folder for the results holds another result.")

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
+from pathlib import Path
 
 from videoannotator import __version__
 from videoannotator.domain.errors import Conflict, InvalidRequest, Stopped
@@ -31,8 +32,13 @@ class Service:
         worker_id: str,
         identity: str,
         on_failure: Callable[[Failure], None],
+        scratch: Path | None = None,
     ) -> None:
-        """`on_failure` hears of a failure the moment it is known."""
+        """`on_failure` hears of a failure the moment it is known.
+
+        `scratch` is the folder for what must be fetched; None: that for temporary files.
+        """
+        self._scratch = scratch
         self.contact = contact
         self.ending = asyncio.Event()  #: somebody asked the process to end
         self._spec = spec
@@ -69,7 +75,7 @@ class Service:
         )
 
     def annotate(self, assignment: Assignment) -> Messages:
-        """Starts the work, or finds it.
+        """Starts the work, or finds it, which takes the new addresses.
 
         Raises: InvalidRequest for another pipeline, Conflict for another attempt, Stopped when the
         process is about to end.
@@ -80,13 +86,15 @@ class Service:
             self._begin(assignment)
         elif _key(assignment) != _key(self._work.assignment):
             raise Conflict("This worker serves another attempt.", hint="Start a worker for it.")
+        else:
+            self._work.renew(assignment)
         return self._messages
 
     def _begin(self, assignment: Assignment) -> None:
         if self._stop_wanted():
             raise Stopped("This worker was asked to stop.")
         voice = _Voice(self._messages, asyncio.get_running_loop())
-        self._work = work = Work(assignment, self._spec, voice, self._stop_wanted)
+        self._work = work = Work(assignment, self._spec, voice, self._stop_wanted, self._scratch)
         with bound(run_id=assignment.run_id, attempt=assignment.attempt):
             log.info("work begins", pipeline=self._spec.name, video_id=assignment.video_id)
             future = self._thread.submit(copy_context().run, work.do)

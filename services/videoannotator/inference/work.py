@@ -1,25 +1,26 @@
 """One attempt, from the request to the manifest. Runs in the worker's one thread for it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
 from videoannotator import __version__
-from videoannotator.domain.errors import BlobNotFound, InvalidConfig, StorageError
+from videoannotator.domain.errors import InvalidConfig
 from videoannotator.domain.failures import Failure
 from videoannotator.domain.jobs import Progress
 from videoannotator.domain.videos import Probe
 from videoannotator.formats.manifest import (
     Manifest,
     describe_file,
-    storage_errors,
     write_manifest,
 )
 from videoannotator.inference.context import WorkContext
 from videoannotator.inference.failures import failure_of
+from videoannotator.inference.places import Place, place_of
 from videoannotator.inference.provenance import provenance
-from videoannotator.inference.results import completed, finished, require_empty, written_outputs
+from videoannotator.inference.results import completed, written_outputs
 from videoannotator.pipelines.catalogue import implementation
 from videoannotator.pipelines.interface import Outcome, Parameters, PipelineSpec
 from videoannotator.pipelines.parameters import validate
@@ -48,9 +49,12 @@ class Work:
         spec: PipelineSpec,
         voice: Voice,
         stop_wanted: Callable[[], bool],
+        scratch: Path | None = None,
     ) -> None:
-        """`stop_wanted` is asked at every checkpoint."""
-        self.assignment = assignment
+        """`stop_wanted` is asked at every checkpoint; `scratch` is for what must be fetched."""
+        self.assignment = assignment  #: with the newest addresses
+        self._scratch = scratch
+        self._stage = ""
         self._spec = spec
         self._voice = voice
         self._stop_wanted = stop_wanted
@@ -59,31 +63,66 @@ class Work:
 
     def do(self) -> Completed:
         """Does the work. Raises what the pipeline raises, and our errors for the rest."""
-        video, folder = local_places(self.assignment)
         parameters = checked_parameters(self._spec, self.assignment)
-        there = finished(folder, self.assignment)
-        if there is None:
-            require_empty(folder)
-        probe = self._opened(video)
-        if there is not None:
+        place = place_of(lambda: self.assignment, self._scratch, self._tell, self._stop_wanted)
+        with place as at:
+            there = at.finished()
+            if there is None:
+                there = self._done(at, parameters)
             return there
-        context = WorkContext(
-            self.assignment, probe, reports=self._voice, stop_wanted=self._stop_wanted
+
+    def renew(self, assignment: Assignment) -> None:
+        """Takes the newest addresses; one that they leave out is kept."""
+        signed = {**(self.assignment.signed or {}), **(assignment.signed or {})} or None
+        self.assignment = replace(
+            self.assignment,
+            url=assignment.url or self.assignment.url,
+            signed=signed,
+            manifest_url=assignment.manifest_url or self.assignment.manifest_url,
         )
-        self._context = context
-        outcome = self._annotated(context, parameters)
-        return self._sealed(context, parameters, outcome)
 
     def failure(self, error: BaseException) -> Failure:
         """What to say about `error`, with where the work was."""
-        if self._context is None:
-            return failure_of(error)
-        return failure_of(error, self._context.stage, self._context.position_seconds)
+        context = self._context
+        if context is None:
+            return failure_of(error, self._stage)
+        return failure_of(error, self._stage or context.stage, context.position_seconds)
+
+    def _tell(self, stage: str) -> None:
+        """Tells what is done outside of the pipeline; the request was taken by then."""
+        if stage == self._stage:
+            return
+        self._stage = stage
+        self._voice.accept(Accepted(device=self._device))
+        self._voice.report(self._progress(stage))
+
+    def _progress(self, stage: str) -> Progress:
+        context = self._context
+        if context is None:
+            return Progress(stage=stage)
+        return Progress(
+            stage=stage,
+            position_seconds=context.position_seconds or 0.0,
+            duration_seconds=context.probe.duration_seconds,
+        )
+
+    def _done(self, at: Place, parameters: Parameters) -> Completed:
+        at.fetch()
+        context = WorkContext(
+            at.local,
+            self._opened(Path(at.local.path or "")),
+            reports=self._voice,
+            stop_wanted=self._stop_wanted,
+        )
+        self._context, self._stage = context, ""
+        outcome = self._annotated(context, parameters)
+        result = self._sealed(context, parameters, outcome)
+        at.publish(result.files)
+        return result
 
     def _opened(self, video: Path) -> Probe:
         from videoannotator.media.probe import probe
 
-        check_size(video, self.assignment.size_bytes)
         found = probe(video)
         self._voice.accept(Accepted(probe=found, device=self._device))
         return found
@@ -123,16 +162,6 @@ class Work:
         return completed(manifest, write_manifest(context.folder, manifest))
 
 
-def local_places(assignment: Assignment) -> tuple[Path, Path]:
-    """The video and the folder for the results. Raises: InvalidConfig for signed addresses."""
-    if assignment.path is None or assignment.directory is None:
-        raise InvalidConfig(
-            "This worker reads and writes local files only.",
-            hint="The operator must mount the storage into the workers.",
-        )
-    return Path(assignment.path), Path(assignment.directory)
-
-
 def checked_parameters(spec: PipelineSpec, assignment: Assignment) -> Parameters:
     """The parameters as the pipeline's model. Raises: InvalidConfig naming the first at fault."""
     problems = validate(spec, assignment.parameters, strict=True).problems
@@ -140,13 +169,3 @@ def checked_parameters(spec: PipelineSpec, assignment: Assignment) -> Parameters
         first = problems[0]
         raise InvalidConfig(f"{first.field}: {first.message}", hint=first.hint, problems=problems)
     return spec.parameters.model_validate(dict(assignment.parameters))
-
-
-def check_size(video: Path, size_bytes: int) -> None:
-    """Raises: BlobNotFound, StorageError when the video is not the one that was stored."""
-    with storage_errors():
-        if not video.is_file():
-            raise BlobNotFound("The bytes of the video are not in the storage.")
-        found = video.stat().st_size
-    if found != size_bytes:
-        raise StorageError(f"The video has {found} bytes in the storage; {size_bytes} were stored.")

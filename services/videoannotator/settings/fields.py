@@ -363,6 +363,11 @@ class WorkerSettings(Read):
     termination_file: Path | None = Field(
         default=None, description="File for the last words, as /dev/termination-log in a pod."
     )
+    scratch: Path | None = Field(
+        default=None,
+        description="Folder for a video that must be fetched, and for results on their way. Empty: "
+        "the one for temporary files.",
+    )
     offline: bool = Field(
         default=True, description="Forbids downloads of weights: a worker takes what is there."
     )

@@ -16,8 +16,8 @@ from videoannotator.domain.errors import (
 )
 from videoannotator.domain.pipelines import Output
 from videoannotator.formats.manifest import Manifest, write_manifest
+from videoannotator.inference.places import check_size, place_of
 from videoannotator.inference.results import finished, require_empty, written_outputs
-from videoannotator.inference.work import check_size, local_places
 from videoannotator.rpc.work import Assignment
 
 
@@ -115,15 +115,15 @@ def test_a_result_of_something_else_is_not_taken_for_ours(
         finished(tmp_path / "out", mine)
 
 
-def test_signed_addresses_are_refused_with_what_to_do(tmp_path: Path) -> None:
+def test_half_a_place_is_refused_with_what_to_do(tmp_path: Path) -> None:
     mine = work(tmp_path)
 
-    for signed in (
+    for half in (
         replace(mine, path=None, url="https://x"),
         replace(mine, directory=None, signed={}),
     ):
-        with pytest.raises(InvalidConfig, match="local files only"):
-            local_places(signed)
+        with pytest.raises(InvalidConfig, match="not both alike"):
+            place_of(lambda half=half: half, None, print, lambda: False)
 
 
 def test_a_video_of_another_size_or_none_is_a_fault_of_the_storage(tmp_path: Path) -> None:

@@ -103,6 +103,7 @@ async def test_a_worker_has_only_harmless_names_of_our_environment(tmp_path: Pat
         "CUDA_VISIBLE_DEVICES",
         "VIDEOANNOTATOR_WORKER_ID",
         "VIDEOANNOTATOR_WORKER_LISTEN",
+        "VIDEOANNOTATOR_WORKER_SCRATCH",
         "VIDEOANNOTATOR_WORKER_TERMINATION_FILE",
     }
     await launcher.close()

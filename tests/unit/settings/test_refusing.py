@@ -42,6 +42,17 @@ REFUSED = {
     "API__UPLOADS_PER_MINUTE": (("-1", "1.5", "99999999999999999999"), COUNT),
     "API__MAX_QUEUED_RUNS_PER_OWNER": (("-1", "99999999999999999999"), COUNT),
     "API__STOP_GRACE_SECONDS": (("0", "-1", "soon"), SECONDS),
+    "STORAGE__URL": (
+        ("bucket", "s3://", "s3://Bucket", "s3://b", "s3://bucket/../x", "s3://bucket//x", "/data"),
+        "s3://BUCKET or s3://BUCKET/PREFIX, or none",
+    ),
+    "STORAGE__ENDPOINT": (("minio:9000", "ftp://minio", "http://key:secret@minio"), "https://HOST"),
+    "STORAGE__REGION": (("EU Central",), "a name as eu-central-1"),
+    "STORAGE__SIGNED_SECONDS": (
+        ("0", "604801", "inf"),
+        "a number more than 0 and at most 604800",
+    ),
+    "STORAGE__RESIGN_SECONDS": (("0", "x", "inf"), SECONDS),
     "AUTH__REQUIRED": (("maybe", "2"), "true or false"),
     "SCHEDULER__LISTEN": (
         ("50052", "host", "unix:/x", "host:65536", "a b:1", "::1:50052", "http://host:1"),
@@ -77,6 +88,7 @@ REFUSED = {
 NEVER_WRONG = {
     *("STORAGE__ROOT", "API__HOST", "API__GRPC_HOST", "TELEMETRY__HOST"),
     *("RPC__CERTIFICATE_FOLDER", "RPC__SERVER_NAME"),
+    *("STORAGE__ACCESS_KEY_ID", "STORAGE__SECRET_ACCESS_KEY"),
     *("DATABASE__URL", "RPC__INTERNAL_TOKEN", "RPC__WORKER_KEY", "AUTH__FIRST_ADMIN_KEY"),
 }
 
@@ -133,7 +145,7 @@ def test_every_setting_is_tested_here() -> None:
     worker = {each.upper() for each in settings_of(WorkerSettings)}
 
     assert names == set(REFUSED) | NEVER_WRONG
-    assert worker - set(WORKER_REFUSED) == {"ID", "LISTEN", "TERMINATION_FILE"}
+    assert worker - set(WORKER_REFUSED) == {"ID", "LISTEN", "TERMINATION_FILE", "SCRATCH"}
     assert set(settings_of(ClientSettings)) == {"server", "token"}
 
 

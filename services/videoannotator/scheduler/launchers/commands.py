@@ -32,6 +32,7 @@ INHERITED = frozenset(
 )
 INHERITED_PREFIX = "LC_"
 VISIBLE_GPUS = "CUDA_VISIBLE_DEVICES"
+SCRATCH = "scratch"  #: beside the file for the last words; goes when the worker is gone
 NOT_STARTABLE = "The operator must check how the pipeline is installed on this machine."
 
 
@@ -56,6 +57,7 @@ def command_of(
         "VIDEOANNOTATOR_WORKER_ID": worker.id,
         "VIDEOANNOTATOR_WORKER_LISTEN": listen,
         "VIDEOANNOTATOR_WORKER_TERMINATION_FILE": str(termination),
+        "VIDEOANNOTATOR_WORKER_SCRATCH": str(termination.parent / SCRATCH),
         VISIBLE_GPUS: _gpus(worker.gpus, inherited.get(VISIBLE_GPUS)),
     }
     program, *rest = _arguments(worker)

@@ -17,6 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from videoannotator.scheduler.launchers.commands import SCRATCH
 from videoannotator.scheduler.launchers.sessions import Place
 
 MODE = 0o700
@@ -109,7 +110,11 @@ class WorkerFolder:
         return (self.path / TOMBSTONE).exists()
 
     def bury(self, facts: Mapping[str, Any]) -> None:
-        """Writes the tombstone. Only while holding the lock."""
+        """Writes the tombstone. Only while holding the lock.
+
+        What a killed worker fetched goes: it may be a whole video.
+        """
+        shutil.rmtree(self.path / SCRATCH, ignore_errors=True)
         self._write(TOMBSTONE, facts)
 
     def tombstone(self) -> dict[str, Any]:
