@@ -150,6 +150,11 @@ images-save: ## write images as archives into FOLDER=.make/images
 images-push: ## send images to IMAGE_PREFIX=registry.example.org/videoannotator; FOLDER=… those that were saved there
 	@IMAGE_TAG="$(IMAGE_TAG)" IMAGE_PREFIX="$(IMAGE_PREFIX)" FOLDER="$(FOLDER)" images/push.sh $(TARGETS)
 
+.PHONY: images-test
+images-test: $(DEV_READY) ## try what images holds that buildah built here: contents, size, read-only root
+	@images/needed.sh buildah runc
+	@IMAGES="$(IMAGES)" IMAGE_TAG="$(IMAGE_TAG)" $(BIN)/python -m pytest -o 'python_files=image_*.py' tests/images $(ARGS)
+
 .PHONY: images-for-tests
 images-for-tests: ## build control, scene, speech, and the images that only tests on a cluster use
 	@$(MAKE) --no-print-directory images IMAGES=control,scene,speech

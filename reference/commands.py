@@ -1,4 +1,4 @@
-"""cli.md: every command and option of `videoannotator`."""
+"""cli.md: every command and option of `videoannotator` and of `kubectl videoannotator`."""
 
 from collections.abc import Iterator
 from enum import Enum
@@ -9,9 +9,11 @@ import typer.main
 
 from reference.markdown import code, page, table
 from videoannotator.cli.exits import epilog
+from videoannotator.cli import plugin
 from videoannotator.cli.main import app
 
 NAME = "videoannotator"
+PLUGIN = ("kubectl", NAME)
 WORDS: dict[Any, str] = {int: "NUMBER", float: "NUMBER", Path: "PATH"}
 HEAD = ["option", "default", "what it does"]
 
@@ -80,7 +82,9 @@ def _section(path: str, command: Any) -> list[str]:
 def page_of_commands() -> str:
     """The page."""
     whole = typer.main.get_command(app)
-    parts = [part for path, each in commands(whole) for part in _section(path, each)]
+    of_the_plugin = commands(typer.main.get_command(plugin.app), PLUGIN)
+    both = [*commands(whole), *of_the_plugin]
+    parts = [part for path, each in both for part in _section(path, each)]
     return page(
         "Commands",
         "Every command takes `--help`. " + " ".join(epilog().split()),
