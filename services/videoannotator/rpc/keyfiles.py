@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from videoannotator.domain.errors import InvalidSetting, StorageDenied
-from videoannotator.settings import Settings
+from videoannotator.settings import Settings, variable
 
 KEY_BYTES = 32
 WORKER_KEY = "worker.key"
@@ -18,13 +18,28 @@ MODE = 0o600
 def internal_token(settings: Settings) -> str:
     """What the api shows to the scheduler. Raises: InvalidSetting, StorageDenied."""
     given = settings.rpc.internal_token.get_secret_value()
-    return given or read_or_make(secrets_folder(settings), INTERNAL_TOKEN)
+    return given or kept(settings, INTERNAL_TOKEN, "rpc.internal_token")
 
 
 def worker_key(settings: Settings) -> bytes:
     """What workers' tokens are computed from. Raises: InvalidSetting, StorageDenied."""
     given = settings.rpc.worker_key.get_secret_value()
-    return bytes.fromhex(given or read_or_make(secrets_folder(settings), WORKER_KEY))
+    return bytes.fromhex(given or kept(settings, WORKER_KEY, "rpc.worker_key"))
+
+
+def kept(settings: Settings, name: str, setting: str) -> str:
+    """The secret `name`, which `setting` does not give, from the storage folder.
+
+    Raises: InvalidSetting without a folder that all processes of the site share; StorageDenied.
+    """
+    if not settings.storage.url:
+        return read_or_make(secrets_folder(settings), name)
+    raise InvalidSetting(
+        f"{variable(setting)} is missing. With {variable('storage.url')} it must be given: no "
+        "folder is shared in which it could be kept.",
+        hint="Make one with 'openssl rand -hex 32' and give it to every api and scheduler.",
+        field=variable(setting),
+    )
 
 
 def secrets_folder(settings: Settings) -> Path:

@@ -21,8 +21,8 @@ class PartStatesBody(BaseModel):
 
     database: PartState = Field(description="Whether the database answers.")
     storage: PartState = Field(
-        description="Whether the storage folder can be written; warning: "
-        "less than a tenth of it is free."
+        description="Whether the storage can be written; warning: less than a tenth of it is "
+        "free, where that is known."
     )
 
 
@@ -61,7 +61,7 @@ class DatabaseDetailsBody(BaseModel):
 
 
 class StorageDetailsBody(BaseModel):
-    """Room in the storage folder."""
+    """Room in the storage folder; of a storage server nobody knows it, and it is 0."""
 
     status: PartState = Field(description="warning: less than a tenth is free.")
     total_gb: float = Field(description="Size in GiB.")
@@ -92,7 +92,7 @@ class HealthDetailsBody(BaseModel):
     """How each part is."""
 
     database: DatabaseDetailsBody = Field(description="The database.")
-    storage: StorageDetailsBody = Field(description="The storage folder.")
+    storage: StorageDetailsBody = Field(description="The storage.")
     gpu: GpuBody = Field(description="GPUs.")
     registry: RegistryBody = Field(description="Pipelines.")
 
@@ -119,7 +119,7 @@ class MemoryBody(BaseModel):
 
 
 class DiskBody(BaseModel):
-    """Room on the disk of the storage folder, in bytes."""
+    """Room on the disk of the storage folder, in bytes; 0 with a storage server."""
 
     total: int = Field(ge=0, description="All of it.")
     used: int = Field(ge=0, description="What is in use.")

@@ -80,6 +80,7 @@ def assemble(
             leader=leader,
             catalogue=catalogue,
             settings=settings,
+            blobs=blobs,
             started=time.monotonic(),
             hook=hook,
         ),

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from videoannotator.api.operations.auditing import Hook, use_case
+from videoannotator.blobs import keys
+from videoannotator.blobs.interface import BlobStore
 from videoannotator.domain.access import Principal
-from videoannotator.domain.errors import VideoAnnotatorError
+from videoannotator.domain.errors import StorageError, VideoAnnotatorError
 from videoannotator.domain.jobs import JobState
 from videoannotator.pipelines.catalogue import Catalogue
 from videoannotator.settings import Settings
@@ -20,6 +22,7 @@ from videoannotator.store.leader import Leader
 from videoannotator.store.schema import head
 from videoannotator.store.workers import Workers
 
+ANSWER_SECONDS = 5.0  # for a storage server, whom readiness waits for
 LOW_PERCENT = 10.0  # of the storage free: a warning
 
 
@@ -110,6 +113,7 @@ class SystemOperations:
     leader: Leader
     catalogue: Catalogue
     settings: Settings
+    blobs: BlobStore
     started: float  #: of the monotonic clock
     hook: Hook
 
@@ -119,7 +123,7 @@ class SystemOperations:
         database, counts = await self._database()
         return Health(
             database=database,
-            storage=await asyncio.to_thread(storage, self.settings.storage.root),
+            storage=await self._storage(),
             pipelines=tuple(spec.name for spec in self.catalogue.listed()),
             machine=machine(),
             jobs=counts,
@@ -132,6 +136,11 @@ class SystemOperations:
         except VideoAnnotatorError as error:
             return Part(status="error", message=error.message), {}
         return Part(status="ok", message="The database answers."), counts
+
+    async def _storage(self) -> Storage:
+        if self.settings.storage.url:
+            return await remote_storage(self.blobs)
+        return await asyncio.to_thread(storage, self.settings.storage.root)
 
     @use_case("system.working")
     async def working(self, principal: Principal | None) -> Working:
@@ -201,6 +210,18 @@ def storage(root: Path) -> Storage:
         free_bytes=usage.free,
         percent_used=usage.percent,
     )
+
+
+async def remote_storage(blobs: BlobStore) -> Storage:
+    """Whether a storage server answers; nobody knows how much room it has."""
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            await blobs.list(keys.incoming("health"))  # nothing is there: a short question
+    except StorageError as error:
+        return Storage(status="error", message=error.message)
+    except TimeoutError:
+        return Storage(status="error", message="The storage server does not answer.")
+    return Storage(status="ok", message="The storage server answers.")
 
 
 def machine() -> Machine:
