@@ -22,6 +22,7 @@ IMAGE_PREFIX ?=
 FOLDER ?=
 
 COMMA := ,
+VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"$$/\1/p' services/videoannotator/__init__.py)
 TARGETS = $(subst $(COMMA), ,$(IMAGES))
 BIN := .venv/bin
 UV := .make/tools/bin/uv
@@ -150,6 +151,10 @@ images-save: ## write images as archives into FOLDER=.make/images
 images-push: ## send images to IMAGE_PREFIX=registry.example.org/videoannotator; FOLDER=… those that were saved there
 	@IMAGE_TAG="$(IMAGE_TAG)" IMAGE_PREFIX="$(IMAGE_PREFIX)" FOLDER="$(FOLDER)" images/push.sh $(TARGETS)
 
+.PHONY: images-load
+images-load: images-save ## give the node of make cluster the images
+	@$(BIN)/python -m tests.cluster.up load $(foreach target,$(TARGETS),$(or $(FOLDER),.make/images)/$(target)-$(or $(IMAGE_TAG),$(VERSION)).tar)
+
 .PHONY: images-test
 images-test: $(DEV_READY) ## try what images holds that buildah built here: contents, size, read-only root
 	@images/needed.sh buildah runc
@@ -157,7 +162,7 @@ images-test: $(DEV_READY) ## try what images holds that buildah built here: cont
 
 .PHONY: images-for-tests
 images-for-tests: ## build control, scene, speech, and the images that only tests on a cluster use
-	@$(MAKE) --no-print-directory images IMAGES=control,scene,speech
+	@BASE_IMAGE="$(or $(BASE_IMAGE),debootstrap)" IMAGE_TAG="$(IMAGE_TAG)" images/build.sh control scene speech
 	@IMAGE_TAG="$(IMAGE_TAG)" DOCKERFILE=tests/cluster/Dockerfile images/build.sh journal control-journal
 
 .PHONY: docs

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # build.sh TARGET…: builds targets of the Dockerfile as localhost/videoannotator/TARGET with docker,
 # where an engine runs, else with buildah, and tells their sizes. From the environment:
-#   BASE_IMAGE    another base; `debootstrap` makes one out of Debian's packages (base.sh)
+#   BASE_IMAGE    another base; `debootstrap` makes one out of Debian's packages
 #   IMAGE_TAG     default: the program's version
 #   IMAGE_SOURCE  address of the code, for a label; default: none
 #   CERTIFICATES  authorities that the build trusts; default: this machine's
@@ -54,8 +54,13 @@ size_of() {
   fi | cut -f 1
 }
 
+# The base that the test cluster uses too, where no registry of images can be reached.
+debian_base() {
+  python3 -c 'from tests.cluster.up.images import base_image; print(base_image())' | tail -n 1
+}
+
 BASE=${BASE_IMAGE:-}
-[ "$BASE" != debootstrap ] || BASE=$(images/base.sh)
+[ "$BASE" != debootstrap ] || BASE=$(debian_base)
 for target in "$@"; do
   build "$target"
 done
