@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.up import cgroups, node, processes, record
+from tests.cluster.up import cgroups, images, node, processes, record, starting
+from tests.cluster.up.components import COMPONENTS
 from tests.cluster.up.places import KUBECONFIG, NODE
-from tests.cluster.up.programs import program
+
+#: For a cluster that is not ours, which fetches it.
+PUBLIC_PYTHON = "docker.io/library/python:3.11-slim"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +41,7 @@ class GivenCluster:
     def start(self, component: str) -> None:
         """Starts a component that was stopped or killed, and waits until it does its work."""
         self._need_ours()
-        processes.start(component, _program(component))
+        processes.start(component, starting.program_of(component))
         if component == "kube-apiserver":
             processes.until("the API server is ready", lambda: node.answers("/readyz"), 60.0)
         if component == "kubelet":
@@ -69,8 +72,6 @@ class GivenCluster:
 
     def mend(self) -> None:
         """Thaws and starts every component that a test left frozen or ended."""
-        from tests.cluster.up.components import COMPONENTS
-
         for component in COMPONENTS if self.ours else ():
             if processes.running(component) is None:
                 self.start(component)
@@ -91,6 +92,14 @@ class GivenCluster:
         """Gives the node the images of an OCI archive."""
         self._need_ours()
         node.import_image(archive)
+
+    def python_image(self) -> str:
+        """The name of an image with Python 3.11 that pods of tests can run."""
+        if not self.ours:
+            return PUBLIC_PYTHON
+        if images.BASE_NAME not in node.images():
+            node.import_image(images.base_archive())
+        return images.BASE_NAME
 
     def _need_ours(self) -> None:
         if not self.ours:
@@ -120,10 +129,6 @@ def _first_node(kubeconfig: Path) -> str:
 def _server(kubeconfig: Path) -> str:
     path = "jsonpath={.clusters[0].cluster.server}"
     return node.kubectl("config", "view", "--minify", "-o", path, kubeconfig=kubeconfig)
-
-
-def _program(component: str) -> Path:
-    return Path("/usr/bin/containerd") if component == "containerd" else program(component)
 
 
 def _pauses(pids: set[int]) -> set[int]:

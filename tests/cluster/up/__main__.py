@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from tests.cluster.up import node, packages, processes, programs, removing, starting
+from tests.cluster.up.components import COMPONENTS
 from tests.cluster.up.places import KUBECONFIG, NAME
 
 NEXT = """The cluster is up. Next:
@@ -117,7 +118,7 @@ def _arguments() -> argparse.Namespace:
     told["load"].add_argument("archives", nargs="+", type=Path)
     for name, act in COMMANDS.items():
         if act is one:
-            told[name].add_argument("component", choices=starting.components.COMPONENTS)
+            told[name].add_argument("component", choices=COMPONENTS)
     return parser.parse_args()
 
 
