@@ -9,8 +9,10 @@ from videoannotator.domain.errors import Conflict, NotFound, StorageError
 from videoannotator.domain.jobs import RUN_ACTIVE, Worker, WorkerState
 from videoannotator.scheduler import accounting
 from videoannotator.scheduler.actions import Action, Wait
+from videoannotator.scheduler.figures import LaunchClock, figures_of
 from videoannotator.scheduler.inbox import Inbox
 from videoannotator.scheduler.lease import Lease
+from videoannotator.scheduler.observed import Observed
 from videoannotator.scheduler.reconcile import reconcile
 from videoannotator.scheduler.shell import Parts, Shell
 from videoannotator.scheduler.view import Seen, View
@@ -42,6 +44,7 @@ class Loop:
         self._pace = pace
         self._view = View(leader_since)
         self._shell = Shell(parts, lease, inbox, self._view)
+        self._clock = LaunchClock()
         self._workers: tuple[Worker, ...] = ()
         self.rows: tuple[JobRows, ...] = ()  #: as of the last tick
         self.draining = False
@@ -97,6 +100,7 @@ class Loop:
             changed |= await self._act(action, by_id[action.job_id], now)
         await self._shell.tell_waiting([one for one in actions if isinstance(one, Wait)])
         self._shell.clear(seen.watch.strays)
+        self._account(observed, now)
         await self._tidy(now)
         self._idle = ending and not self._workers and not self._unsettled()
         return changed
@@ -166,9 +170,13 @@ class Loop:
             await self._shell.release(gone)
         self._workers = live
         self.ticked_at = now
-        accounting.show(self.rows, self._lease.epoch)
         self._lease.check()
         await self._shell.sweeper.sweep()
+
+    def _account(self, observed: Observed, now: datetime) -> None:
+        """Shows what this look saw."""
+        accounting.show(figures_of(self.rows, observed, now), self._lease.epoch)
+        accounting.tell_phases(self._clock.measure(self.rows, observed))
 
     async def close(self) -> None:
         """Ends every call; workers run on."""

@@ -4,21 +4,33 @@ from videoannotator.domain.jobs import RunState, WorkerState
 from videoannotator.telemetry import metrics
 
 NAMES = {
+    "videoannotator_attempts_total",
     "videoannotator_cancel_to_slot_free_seconds",
+    "videoannotator_database_up",
     "videoannotator_epoch",
     "videoannotator_gpu_seconds_total",
     "videoannotator_http_request_seconds",
     "videoannotator_http_requests_total",
+    "videoannotator_launch_errors_total",
+    "videoannotator_launch_seconds",
     "videoannotator_leader",
+    "videoannotator_orphan_pods",
+    "videoannotator_queue_age_seconds",
     "videoannotator_retries_total",
     "videoannotator_rpc_seconds",
     "videoannotator_rpcs_total",
     "videoannotator_run_seconds",
     "videoannotator_runs_in_state",
     "videoannotator_runs_total",
+    "videoannotator_runs_without_pod",
+    "videoannotator_slot_stopping_seconds",
+    "videoannotator_slots_in_state",
+    "videoannotator_stuck_jobs",
     "videoannotator_submit_to_start_seconds",
     "videoannotator_tick_seconds",
     "videoannotator_upload_bytes_total",
+    "videoannotator_watch_age_seconds",
+    "videoannotator_watch_outcomes_total",
     "videoannotator_workers_in_state",
 }
 

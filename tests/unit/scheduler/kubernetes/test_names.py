@@ -104,14 +104,6 @@ def test_a_label_is_always_one_that_the_api_server_takes(text: str) -> None:
     assert len(value) <= 63
 
 
-def test_an_owner_is_hidden_and_told_from_others() -> None:
-    hidden = names.owner_hash("4be0643f-1d98-473b-97cd-ca98a65347dd")
-
-    assert re.fullmatch("[0-9a-f]{16}", hidden)
-    assert hidden == names.owner_hash("4be0643f-1d98-473b-97cd-ca98a65347dd")
-    assert hidden != names.owner_hash("4be0643f-1d98-473b-97cd-ca98a65347de")
-
-
 def test_the_workers_of_a_release_are_selected_by_labels_that_every_tool_knows() -> None:
     assert names.workers_selector("va") == (
         "app.kubernetes.io/name=videoannotator,"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
+from videoannotator.domain.access import owner_hash
 from videoannotator.domain.jobs import Run
 from videoannotator.pipelines.interface import PipelineSpec
 from videoannotator.scheduler.launchers.kubernetes import names
@@ -118,7 +119,7 @@ def _labels(site: Site, placement: Placement, who: WorkerIdentity) -> dict[str, 
         names.JOB: names.label_value(who.job_id),
         names.RUN: names.label_value(who.run.id),
         names.PIPELINE: names.label_value(who.spec.name),
-        names.OWNER_HASH: names.owner_hash(who.owner_id),
+        names.OWNER_HASH: owner_hash(who.owner_id),
     }
 
 
@@ -189,8 +190,11 @@ def _avoiding(nodes: tuple[str, ...]) -> Body:
     """A wish and no more: a cluster of one node must still work."""
     if not nodes:
         return {}
-    other = {"key": "kubernetes.io/hostname", "operator": "NotIn", "values": sorted(set(nodes))}
-    wish = {"weight": 100, "preference": {"matchExpressions": [other]}}
+    others = [
+        {"key": "metadata.name", "operator": "NotIn", "values": [node]}
+        for node in sorted(set(nodes))
+    ]
+    wish = {"weight": 100, "preference": {"matchFields": others}}
     return {
         "affinity": {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [wish]}}
     }

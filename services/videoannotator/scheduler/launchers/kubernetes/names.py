@@ -33,7 +33,6 @@ LONGEST_LABEL = 63
 RELEASE_LENGTH = 20
 WORKER_ID_LENGTH = 12
 PIPELINE_LENGTH = LONGEST_NAME - RELEASE_LENGTH - WORKER_ID_LENGTH - len("--")
-OWNER_HASH_LENGTH = 16
 
 PLAIN_WORKER_ID = re.compile(r"[a-z0-9]{1,12}", re.ASCII)
 LABEL_VALUE = re.compile(r"([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?", re.ASCII)
@@ -51,11 +50,6 @@ def worker_name(release: str, pipeline: str, worker_id: str) -> str:
         _id_part(worker_id),
     )
     return "-".join(part for part in parts if part)
-
-
-def owner_hash(owner_id: str) -> str:
-    """Stands for an owner in labels and metrics, which many people may read: 16 hex digits."""
-    return hashlib.sha256(owner_id.encode()).hexdigest()[:OWNER_HASH_LENGTH]
 
 
 def label_value(text: str) -> str:
