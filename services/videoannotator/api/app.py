@@ -8,19 +8,21 @@ from videoannotator import __version__
 from videoannotator.api import problems
 from videoannotator.api.auth import Authentication
 from videoannotator.api.middleware import BodyLimit, Plain, RequestContext
-from videoannotator.api.openapi import describe, operation_id
+from videoannotator.api.openapi import describe
 from videoannotator.api.operations.assembly import Operations
 from videoannotator.api.routes import events, health, jobs, pipelines, results, site, system
+from videoannotator.api.routes.routing import add_routes
 from videoannotator.blobs.interface import BlobStore
 from videoannotator.settings import Settings
 from videoannotator.store.access import Access
 
+#: What is asked for most comes first.
 ROUTERS: tuple[APIRouter, ...] = (
+    jobs.router,
+    results.router,
     health.router,
     system.router,
     pipelines.router,
-    jobs.router,
-    results.router,
     events.router,
     site.router,
 )
@@ -71,10 +73,9 @@ def routed() -> FastAPI:
         redirect_slashes=False,
         docs_url=None,  # the framework's pages load their scripts from a foreign server
         redoc_url=None,
-        generate_unique_id_function=operation_id,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # ours is telemetry.metrics
     )
-    for router in ROUTERS:
-        app.include_router(router)
+    add_routes(app, *ROUTERS)
     describe(app)
     return app
 

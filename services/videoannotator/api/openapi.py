@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from fastapi.routing import APIRoute
 
 from videoannotator.api.answers import SCHEMAS, Json, answers, refused
 from videoannotator.api.auth import PUBLIC
@@ -100,11 +99,6 @@ LINKS = (
 def describe(app: FastAPI) -> None:
     """Makes `/openapi.json` the whole reference."""
     app.openapi = documenting(app)  # type: ignore[method-assign]
-
-
-def operation_id(route: APIRoute) -> str:
-    """What a route is called in generated clients: the name of its function."""
-    return route.name
 
 
 def documenting(app: FastAPI) -> Callable[[], Json]:

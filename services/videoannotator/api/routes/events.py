@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 from functools import lru_cache
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Request
+from fastapi import Header, Query, Request
 from starlette.responses import Response
 
 from videoannotator.api.answers import Responses, answers
@@ -13,10 +13,11 @@ from videoannotator.api.bodies.jobs import LogLineBody, LogsBody
 from videoannotator.api.operations.watching import MOST_SHARED, Message
 from videoannotator.api.routes.documented import JobId
 from videoannotator.api.routes.requests import Caller, Use, asks_for_head
+from videoannotator.api.routes.routing import router_for
 from videoannotator.api.streaming import Left, Streaming
 from videoannotator.domain.errors import JobNotFound
 
-router = APIRouter(prefix="/api/v1", tags=["events"])
+router = router_for("events", "/api/v1")
 
 STREAM = "text/event-stream"
 AFTER = "Lines after the one with this `id`; 0: from the beginning."

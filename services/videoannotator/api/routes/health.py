@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import BaseModel
 from starlette.responses import Response
 
@@ -28,9 +28,10 @@ from videoannotator.api.health_schemas import (
     workers_body,
 )
 from videoannotator.api.routes.requests import Anybody, Use, now
+from videoannotator.api.routes.routing import router_for
 from videoannotator.telemetry.metrics import exposition
 
-router = APIRouter(tags=["health"])
+router = router_for("health")
 
 DETAILED = "Whether to tell of each part."
 METRICS: Responses = {

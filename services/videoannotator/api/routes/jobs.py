@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.responses import JSONResponse, Response
 
@@ -15,6 +15,7 @@ from videoannotator.api.operations.submission import Request as Submission
 from videoannotator.api.routes.documented import SUBMISSION, IfNoneMatch, JobId
 from videoannotator.api.routes.listing import Wanted
 from videoannotator.api.routes.requests import Base, Caller, Use, now, tagged
+from videoannotator.api.routes.routing import router_for
 from videoannotator.api.schemas import job_body, list_body
 from videoannotator.api.uploads import Destination, File, Form, read_form
 from videoannotator.blobs import keys
@@ -36,7 +37,7 @@ from videoannotator.domain.errors import (
 )
 from videoannotator.telemetry.metrics import UPLOAD_BYTES
 
-router = APIRouter(prefix="/api/v1/jobs", tags=["jobs"])
+router = router_for("jobs", "/api/v1/jobs")
 
 UNWRITABLE = (StorageError, StorageFull, StorageDenied)
 RULED = (InvalidConfig, PipelineUnavailable, Forbidden, VideoNotFound, IdempotencyMismatch)

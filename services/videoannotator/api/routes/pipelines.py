@@ -1,7 +1,5 @@
 """/api/v1/pipelines and /api/v1/config: what there is, and whether a configuration fits."""
 
-from fastapi import APIRouter
-
 from videoannotator.api.answers import answers
 from videoannotator.api.bodies.pipelines import (
     PipelineBody,
@@ -12,9 +10,10 @@ from videoannotator.api.bodies.pipelines import (
 from videoannotator.api.catalogue_schemas import pipeline_body, validation_body
 from videoannotator.api.routes.documented import PipelineName
 from videoannotator.api.routes.requests import Anybody, Use
+from videoannotator.api.routes.routing import router_for
 from videoannotator.domain.errors import PipelineNotFound
 
-router = APIRouter(prefix="/api/v1", tags=["pipelines"])
+router = router_for("pipelines", "/api/v1")
 
 
 @router.get("/pipelines", response_description="The pipelines.")

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from starlette.responses import Response
 
 from videoannotator.api.answers import ATTACHMENT, BYTES, FILE, TAGGED, answers, sent
@@ -10,6 +10,7 @@ from videoannotator.api.bodies.files import ArtifactListBody, ResultsBody
 from videoannotator.api.routes.documented import ArtifactId, IfNoneMatch, JobId, PipelineName
 from videoannotator.api.routes.downloads import Conditions, send_archive, send_download
 from videoannotator.api.routes.requests import Base, Caller, Use, tagged
+from videoannotator.api.routes.routing import router_for
 from videoannotator.api.schemas import artifacts_body, results_body
 from videoannotator.domain.errors import (
     ArtifactNotFound,
@@ -21,7 +22,7 @@ from videoannotator.domain.errors import (
     StorageError,
 )
 
-router = APIRouter(prefix="/api/v1/jobs/{job_id}", tags=["results"])
+router = router_for("results", "/api/v1/jobs/{job_id}")
 
 UNREADABLE = (StorageError, StorageDenied, BlobNotFound)
 FILE_NAME = "Its `name`, when the pipeline made several."

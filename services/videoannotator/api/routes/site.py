@@ -3,8 +3,6 @@
 from dataclasses import asdict
 from typing import Any
 
-from fastapi import APIRouter
-
 from videoannotator.api.answers import answers
 from videoannotator.api.bodies.site import (
     AbandonBody,
@@ -22,11 +20,12 @@ from videoannotator.api.bodies.site import (
 )
 from videoannotator.api.routes.documented import KeyId, WorkerId
 from videoannotator.api.routes.requests import Caller, Use
+from videoannotator.api.routes.routing import router_for
 from videoannotator.domain.access import ApiKey
 from videoannotator.domain.errors import Forbidden, NotFound, Unavailable, WorkerNotFound
 from videoannotator.rpc.queue import Queue
 
-router = APIRouter(prefix="/api/v1", tags=["site"])
+router = router_for("site", "/api/v1")
 
 
 def _capacity(queue: Queue) -> CapacityBody:

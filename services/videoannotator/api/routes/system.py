@@ -1,7 +1,5 @@
 """Figures and switches of the service, in the public server's shapes and with real values only."""
 
-from fastapi import APIRouter
-
 from videoannotator.api.answers import answers
 from videoannotator.api.auth import require_admin
 from videoannotator.api.bodies.system import (
@@ -19,12 +17,13 @@ from videoannotator.api.bodies.system import (
 )
 from videoannotator.api.operations.system import Health
 from videoannotator.api.routes.requests import Anybody, Caller, Use, now
+from videoannotator.api.routes.routing import router_for
 from videoannotator.domain.errors import DatabaseUnavailable, Forbidden
 from videoannotator.domain.jobs import JobState
 from videoannotator.settings import effective
 from videoannotator.telemetry.metrics import HTTP_REQUEST_SECONDS
 
-router = APIRouter(prefix="/api/v1", tags=["health"])
+router = router_for("health", "/api/v1")
 
 MIB = 1024**2
 ACTIVE = (JobState.PENDING, JobState.RUNNING, JobState.CANCELLING)
