@@ -31,6 +31,7 @@ from videoannotator.store import schema
 from videoannotator.store.access import Access
 from videoannotator.store.engine import Database
 from videoannotator.store.leader import Leader
+from videoannotator.telemetry.metrics import DATABASE_UP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +130,7 @@ async def serving(
     settings: Settings, database: Database, catalogue: Catalogue, listener: socket.socket
 ) -> AsyncIterator[Api]:
     """An api that takes requests inside the block. Raises: InvalidSetting, StorageError."""
+    DATABASE_UP.set_function(lambda: float(database.reached))
     certificates = certificates_of(settings.rpc)
     leader = LeaderClient(Leader(database), internal_token(settings), certificates)
     blobs = open_blobs(settings.storage)

@@ -16,6 +16,7 @@ from videoannotator.settings import Settings
 from videoannotator.store import schema
 from videoannotator.store.engine import Database
 from videoannotator.store.leader import Leader
+from videoannotator.telemetry.metrics import DATABASE_UP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,7 @@ async def _schedule(settings: Settings, announce: Announce) -> int:
     end = End()
     end.listen_for_signals(INTERRUPTED_ALONE)
     database = Database.open(settings.database_url)
+    DATABASE_UP.set_function(lambda: float(database.reached))
     try:
         blobs, catalogue = open_blobs(settings.storage), Catalogue.load()
         scheduler = local_scheduler(settings, database, blobs, catalogue)

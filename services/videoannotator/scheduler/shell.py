@@ -50,6 +50,7 @@ from videoannotator.store.rows import Changes, JobRows
 from videoannotator.store.schedule import Schedule
 from videoannotator.store.videos import Videos
 from videoannotator.telemetry import get_logger
+from videoannotator.telemetry.metrics import LAUNCH_ERRORS
 
 SEND_WITHIN_SECONDS = 15.0  # a create leaves within this time after it was recorded, or is redone
 LOG_TAIL_LINES = 20
@@ -224,6 +225,7 @@ class Shell:
             return
         except FAILURES as error:
             ended = create_ended(worker.id, error)
+            LAUNCH_ERRORS.labels(type(error).__name__).inc()
             log.warning("worker.create_failed", worker_id=worker.id, reason=error.message)
         finally:
             self._inbox.put(ended)

@@ -76,6 +76,7 @@ class Database:
         self._reads = reads
         self._given_up: WeakSet[Any] = WeakSet() if given_up is None else given_up
         self._writers = asyncio.Semaphore(WRITERS)
+        self.reached = True  #: the last transaction that was asked for could begin
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -91,7 +92,7 @@ class Database:
         """A connection that sees the database as of one moment. Raises: DatabaseUnavailable."""
         with translated():
             async with AsyncExitStack() as stack:
-                yield await _begun(self._reads, stack)
+                yield await self._begin(self._reads, stack)
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
@@ -101,7 +102,16 @@ class Database:
         """
         with translated():
             async with self._turn(), AsyncExitStack() as stack:
-                yield await _begun(self._writes, stack)
+                yield await self._begin(self._writes, stack)
+
+    async def _begin(self, engine: AsyncEngine, stack: AsyncExitStack) -> AsyncConnection:
+        try:
+            connection = await _begun(engine, stack)
+        except DBAPIError:
+            self.reached = False
+            raise
+        self.reached = True
+        return connection
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
