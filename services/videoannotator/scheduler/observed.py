@@ -63,6 +63,8 @@ class Observed:
     seeing_since: datetime | None = None
     #: nothing was missed since then; None: since the leadership began
     watching_since: datetime | None = None
+    #: what has happened since then may not have been seen yet; None: all was seen
+    complete_until: datetime | None = None
     strays: tuple[Stray, ...] = ()
     sights: Mapping[str, Observation] = field(default_factory=dict)  #: by worker id
     #: workers that vanished, or of which nothing was ever seen, and since when

@@ -27,18 +27,30 @@ def proved_gone(
         return False
     if seen.sight is Sight.GONE:
         return True
-    if _never_ran(worker, seen) and observed.complete_since < worker.created_at:
+    if not _in_doubt(seen) or not observed.launching:
+        return False
+    if _never_ran(worker, seen) and _saw_all(worker, observed, policy, now):
         return worker.id not in observed.busy
-    if seen.sight in (Sight.UNSEEN, Sight.UNKNOWN):
-        return _ended_by_rule(worker, observed, policy, now)
-    return False
+    return _ended_by_rule(worker, observed, policy, now)
+
+
+def _in_doubt(seen: Observation) -> bool:
+    """Nothing of it is there that could still begin to run."""
+    return seen.sight in (Sight.UNSEEN, Sight.UNKNOWN) or seen.never_ran
 
 
 def _never_ran(worker: Worker, seen: Observation) -> bool:
-    """Nothing of it that could run was seen, and nothing of it is there."""
-    if worker.identity is not None:
-        return False
-    return seen.sight is Sight.UNSEEN or (seen.never_ran and seen.sight is Sight.ENDED)
+    """No process of it was ever seen or called."""
+    return worker.identity is None and (seen.sight is Sight.UNSEEN or seen.never_ran)
+
+
+def _saw_all(worker: Worker, observed: Observed, policy: Policy, now: datetime) -> bool:
+    """Nothing was missed from before the first create until no create could land any more."""
+    sent = worker.create_sent_at or now
+    until = observed.complete_until or now
+    return observed.complete_since < worker.created_at and passed(
+        sent, policy.late_create_seconds, until
+    )
 
 
 def _ended_by_rule(worker: Worker, observed: Observed, policy: Policy, now: datetime) -> bool:
@@ -57,12 +69,14 @@ def _ended_by_rule(worker: Worker, observed: Observed, policy: Policy, now: date
 
 def _past_backstop(worker: Worker, observed: Observed, policy: Policy, now: datetime) -> bool:
     """Counts from when it was last seen to be there: until then its process may not have begun."""
-    backstop = worker.body.get("active_deadline_seconds")
-    since = max(
-        worker.stopping_at or worker.created_at,
-        observed.unseen_since.get(worker.id, worker.created_at),
+    backstop, unseen = (
+        worker.body.get("active_deadline_seconds"),
+        observed.unseen_since.get(worker.id),
     )
-    return backstop is not None and passed(since, float(backstop) + policy.gone_margin_seconds, now)
+    if backstop is None or unseen is None:
+        return False
+    since = max(worker.stopping_at or worker.created_at, unseen)
+    return passed(since, float(backstop) + policy.gone_margin_seconds, now)
 
 
 def passed(since: datetime, seconds: float, now: datetime) -> bool:

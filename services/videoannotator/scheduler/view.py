@@ -151,6 +151,7 @@ class View:
             trouble=seen.watch.trouble,
             seeing_since=self.seeing_since,
             watching_since=None if gapless is None else now - timedelta(seconds=gapless),
+            complete_until=now - timedelta(seconds=seen.watch.lag_seconds),
             strays=seen.watch.strays,
             sights=seen.sights,
             unseen_since={worker_id: since for worker_id, (_, since) in self.unseen.items()},
@@ -169,7 +170,7 @@ class View:
             self.phases.clear()
             return
         for worker_id, sight in seen.sights.items():
-            doubtful = sight.sight in (Sight.UNKNOWN, Sight.UNSEEN)
+            doubtful = sight.sight in (Sight.UNKNOWN, Sight.UNSEEN) or sight.never_ran
             _since(self.unseen, worker_id, sight.sight if doubtful else None, now)
             placed = sight.sight is Sight.ALIVE
             _since(self.phases, worker_id, sight.phase or Phase.STARTING if placed else None, now)

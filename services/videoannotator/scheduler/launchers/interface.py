@@ -63,6 +63,7 @@ class Watch:
     trouble: str = ""
     #: nothing that happened in the last so many seconds was missed; None: looks miss nothing
     gapless_seconds: float | None = None
+    lag_seconds: float = 0.0  #: what has happened in the last so many may not have been told yet
     strays: tuple[Stray, ...] = ()
 
 
