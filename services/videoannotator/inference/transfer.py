@@ -9,8 +9,9 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import RawIOBase
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, TypeVar
 
 import httpx
 
@@ -152,7 +153,7 @@ class Download:
         the bytes are not those that are expected.
         """
         with _room_errors():
-            file = self._target.open("wb")
+            file = self._target.open("wb", buffering=0)  # a full disk tells at the write
         with file:
             async with client() as requests:
                 await patiently(
@@ -166,17 +167,19 @@ class Download:
         if self._sha256.hexdigest() != self._expected.sha256:
             raise StorageError("The video in the storage is not the one that was stored.")
 
-    async def _some(self, requests: httpx.AsyncClient, url: str, file: BinaryIO) -> None:
+    async def _some(self, requests: httpx.AsyncClient, url: str, file: RawIOBase) -> None:
         rest = {"Range": f"bytes={self._done}-"} if self._done else {}
         async with requests.stream("GET", url, headers=rest) as answer:
             _check(answer.status_code)
             if answer.status_code != httpx.codes.PARTIAL_CONTENT:
                 self._begin_again(file)
             self._check_announced(answer.headers.get("Content-Length", ""))
-            async for chunk in answer.aiter_raw(CHUNK_BYTES):
+            async for chunk in answer.aiter_raw():
                 self._take(chunk, file)
 
-    def _begin_again(self, file: BinaryIO) -> None:
+    def _begin_again(self, file: RawIOBase) -> None:
+        if not self._done:
+            return
         self._done = 0
         self._sha256 = hashlib.sha256()
         with _room_errors():
@@ -188,9 +191,11 @@ class Download:
         if length.isdigit() and self._done + int(length) != self._expected.size_bytes:
             raise self._wrong_size(self._done + int(length))
 
-    def _take(self, chunk: bytes, file: BinaryIO) -> None:
+    def _take(self, chunk: bytes, file: RawIOBase) -> None:
+        rest = memoryview(chunk)
         with _room_errors():
-            file.write(chunk)
+            while rest:
+                rest = rest[file.write(rest) or 0 :]
         self._sha256.update(chunk)
         self._done += len(chunk)
         self._tell(self._done)
@@ -230,7 +235,7 @@ async def _small(requests: httpx.AsyncClient, url: str, most_bytes: int) -> byte
     content = bytearray()
     async with requests.stream("GET", url) as answer:
         _check(answer.status_code)
-        async for chunk in answer.aiter_raw(CHUNK_BYTES):
+        async for chunk in answer.aiter_raw():
             content += chunk
             if len(content) > most_bytes:
                 break

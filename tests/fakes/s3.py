@@ -1,0 +1,114 @@
+"""A real S3 server over a temporary folder, which ends with the process that asked for it."""
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cluster.up import programs
+from tests.fakes.postgres import free_port
+from videoannotator.settings import StorageSettings
+
+ACCESS_KEY = "KEYOFTHETESTS"
+SECRET_KEY = "secret-that-no-worker-may-have"
+BUCKET = "bucket-of-tests"
+REGION = "us-east-1"
+START_SECONDS = 20.0
+
+
+class S3Server:
+    """A running versitygw. Every bucket is a folder."""
+
+    def __init__(self, program: Path) -> None:
+        """`program` is versitygw."""
+        self.port = free_port()
+        self.folder = Path(tempfile.mkdtemp(prefix="s3-of-tests-"))
+        self.buckets = self.folder / "buckets"
+        (self.buckets / BUCKET).mkdir(parents=True)
+        self._program = program
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def endpoint(self) -> str:
+        """Its address."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def storage(self, root: Path, **more: Any) -> StorageSettings:
+        """Settings of a storage of one's own on it; `more` replaces some."""
+        chosen: dict[str, Any] = {
+            "root": root,
+            "url": f"s3://{BUCKET}/{uuid.uuid4().hex}",
+            "endpoint": self.endpoint,
+            "region": REGION,
+            "access_key_id": ACCESS_KEY,
+            "secret_access_key": SECRET_KEY,
+        }
+        return StorageSettings(**{**chosen, **more})
+
+    def unfinished(self) -> list[Path]:
+        """What uploads in parts that were neither completed nor given up have left."""
+        parts = self.buckets / BUCKET / ".sgwtmp" / "multipart"
+        return [path for path in parts.rglob("*") if path.is_file()]
+
+    def start(self) -> None:
+        """Starts it and waits until it takes connections."""
+        with_parent = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
+        keys = ["--access", ACCESS_KEY, "--secret", SECRET_KEY, "--region", REGION]
+        order = [str(self._program), *keys, "--port", f"127.0.0.1:{self.port}", "--quiet"]
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [*with_parent, *order, "posix", str(self.buckets)],
+                cwd=self.folder,
+                stdout=log,
+                stderr=log,
+            )
+        self._wait_until_it_listens(self._process)
+
+    def stop(self) -> None:
+        """Ends it at once; what it stored stays."""
+        process, self._process = self._process, None
+        assert process is not None, "It does not run."
+        process.kill()
+        process.wait()
+
+    def close(self) -> None:
+        """Ends it and removes its folder."""
+        if self._process is not None:
+            self.stop()
+        shutil.rmtree(self.folder)
+
+    def _wait_until_it_listens(self, process: "subprocess.Popen[bytes]") -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            assert process.poll() is None, (self.folder / "log").read_text()
+            with contextlib.suppress(OSError):
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                return
+            assert time.monotonic() < deadline, (self.folder / "log").read_text()
+            time.sleep(0.02)
+
+
+@contextlib.contextmanager
+def started() -> Iterator[S3Server]:
+    """A server that runs inside the block; the test is skipped where none can be built.
+
+    Where a change is judged that is a failure.
+    """
+    try:
+        server = S3Server(programs.program("versitygw"))
+    except FileNotFoundError as error:
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(str(error))
+    try:
+        server.start()
+        yield server
+    finally:
+        server.close()
