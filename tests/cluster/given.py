@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.up import cgroups, images, node, processes, record, starting
+from tests.cluster.up import cgroups, images, node, processes, starting
 from tests.cluster.up.components import COMPONENTS
 from tests.cluster.up.places import KUBECONFIG, NODE
 
@@ -41,14 +41,12 @@ class GivenCluster:
     def start(self, component: str) -> None:
         """Starts a component that was stopped or killed, and waits until it does its work."""
         self._need_ours()
+        renewed = node.renewed_at() if component == "kubelet" else ""
         processes.start(component, starting.program_of(component))
         if component == "kube-apiserver":
             processes.until("the API server is ready", lambda: node.answers("/readyz"), 60.0)
         if component == "kubelet":
-            node.until_ready()
-            told = record.read()
-            assert told is not None
-            node.advertise(told.gpus)  # a kubelet that registers anew knows of none
+            node.until_back(renewed)
 
     def stop(self, component: str) -> None:
         """Ends a component as an administrator does: kube-apiserver, kubelet, etcd, …"""

@@ -23,6 +23,7 @@ COMPONENTS = (
     "kube-scheduler",
     "containerd",
     "kubelet",
+    "gpus",
     "kube-proxy",
     "coredns",
 )
@@ -143,6 +144,10 @@ def _kubelet(places: Places) -> Mapping[str, object]:
     }
 
 
+def _gpus(places: Places) -> Mapping[str, object]:
+    return {"number-file": places.gpus}
+
+
 def _proxy(places: Places) -> Mapping[str, object]:
     return {"config": places.files / "kube-proxy.json"}
 
@@ -158,6 +163,7 @@ ARGUMENTS: Mapping[str, Callable[[Places], Mapping[str, object]]] = {
     "kube-scheduler": _scheduler,
     "containerd": _containerd,
     "kubelet": _kubelet,
+    "gpus": _gpus,
     "kube-proxy": _proxy,
     "coredns": _dns,
 }

@@ -139,6 +139,7 @@ def kubelet(places: Places) -> Mapping[str, Any]:
         "clusterDNS": [DNS_SERVICE],
         "clusterDomain": DOMAIN,
         "resolvConf": str(places.files / "resolv.conf"),
+        "nodeStatusUpdateFrequency": "1s",  # another number of GPUs is seen soon
         "failSwapOn": False,
         "failCgroupV1": False,
         "makeIPTablesUtilChains": False,

@@ -4,7 +4,6 @@ import json
 import ssl
 import subprocess
 import urllib.request
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +48,8 @@ def is_ready(kubeconfig: Path = KUBECONFIG, node: str = NODE) -> bool:
     return conditions.get("Ready") == "True" and not told["spec"].get("taints")
 
 
-def advertise(gpus: int, node: str = NODE, kubeconfig: Path = KUBECONFIG) -> None:
-    """Makes the node offer `gpus` GPUs, which the scheduler then really counts."""
+def advertise(gpus: int, node: str, kubeconfig: Path) -> None:
+    """Makes a node that is not ours say that it has `gpus` GPUs, which the scheduler counts."""
     amount = {GPU: str(gpus)}
     patch = json.dumps({"status": {"capacity": amount, "allocatable": amount}})
     words = ("patch", "node", node, "--subresource=status", "--type=merge", "-p", patch)
@@ -58,12 +57,33 @@ def advertise(gpus: int, node: str = NODE, kubeconfig: Path = KUBECONFIG) -> Non
 
 
 def set_gpus(gpus: int, places: Places = PLACES) -> None:
-    """Makes our node offer `gpus` GPUs, also after the kubelet was started again."""
-    told = record.read(places)
-    if told is None:
+    """Makes our node offer `gpus` GPUs, and waits until the API server knows.
+
+    Raises: Failed.
+    """
+    if not places.state.exists():
         raise Failed("There is no cluster. Bring one up: make cluster")
-    record.write(replace(told, gpus=gpus), places)
-    advertise(gpus)
+    record.write(places.gpus, str(gpus))
+    until(f"the node offers {gpus} GPUs", lambda: gpus_offered() == gpus, 60.0, ["gpus"])
+
+
+def gpus_offered() -> int:
+    """How many GPUs the API server has of our node."""
+    status = json.loads(kubectl("get", "node", NODE, "-o", "json"))["status"]
+    return int(status["allocatable"].get(GPU, 0))
+
+
+def renewed_at() -> str:
+    """When the kubelet last said that it lives, in the API server's words."""
+    words = ("lease", NODE, "--namespace=kube-node-lease", "-o", "jsonpath={.spec.renewTime}")
+    return kubectl("get", *words)
+
+
+def until_back(renewed_before: str, places: Places = PLACES) -> None:
+    """Waits until a kubelet that was started again takes pods and has its GPUs."""
+    until("the kubelet says that it lives", lambda: renewed_at() != renewed_before, 60.0)
+    until_ready()
+    set_gpus(int(places.gpus.read_text()))
 
 
 def import_image(archive: Path, places: Places = PLACES) -> None:

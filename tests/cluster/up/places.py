@@ -64,6 +64,11 @@ class Places:
         return self.state / "cluster.json"
 
     @property
+    def gpus(self) -> Path:
+        """How many GPUs the node offers."""
+        return self.state / "number-of-gpus"
+
+    @property
     def containerd_socket(self) -> Path:
         """Where containerd listens."""
         return self.run / "containerd.sock"

@@ -42,6 +42,7 @@ SOURCES = {
         )
     },
     "etcd": Source(package="go.etcd.io/etcd/server/v3"),
+    "gpus": Source(package="./gpus"),
     "pause": Source(package="./pause"),
     "coredns": Source(package="github.com/coredns/coredns", version="v1.12.4"),
     "helm": Source(package="helm.sh/helm/v3/cmd/helm", version="v3.19.5"),
@@ -58,7 +59,7 @@ def program(name: str) -> Path:
     cannot build it, FileNotFoundError without Go.
     """
     source = SOURCES[name]
-    path = CACHE / "programs" / f"{name}-{key(source, _sums())}" / name
+    path = CACHE / "programs" / f"{name}-{key(source, sums(source))}" / name
     if not path.exists():
         _build_once(name, source, path)
     return path
@@ -72,20 +73,26 @@ def programs(names: Iterable[str]) -> dict[str, Path]:
 def link(folder: Path = CACHE / "bin", names: Iterable[str] = SOURCES) -> Path:
     """Fills a folder for PATH with links to the programs that are built; the folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    sums = _sums()
     for name in names:
-        path = CACHE / "programs" / f"{name}-{key(SOURCES[name], sums)}" / name
+        source = SOURCES[name]
+        path = CACHE / "programs" / f"{name}-{key(source, sums(source))}" / name
         if path.exists():
             (folder / name).unlink(missing_ok=True)
             (folder / name).symlink_to(path)
     return folder
 
 
-def key(source: Source, sums: bytes) -> str:
-    """What tells one build of a program from another: its version, or the hash of the sums."""
+def key(source: Source, built_of: bytes) -> str:
+    """What tells one build of a program from another: its version, or what it was built of."""
     if source.version is not None:
         return source.version
-    return f"{KUBERNETES}-{hashlib.sha256(sums).hexdigest()[:12]}"
+    return f"{KUBERNETES}-{hashlib.sha256(built_of).hexdigest()[:12]}"
+
+
+def sums(source: Source) -> bytes:
+    """What a program is built of: our module's list of sums, and our own code where it is ours."""
+    own = sorted((MODULE / source.package).glob("*.go")) if source.package.startswith("./") else []
+    return b"".join(path.read_bytes() for path in (MODULE / "go.mod", MODULE / "go.sum", *own))
 
 
 def build_order(source: Source, output: Path) -> list[str]:
@@ -102,11 +109,6 @@ def flags() -> str:
     told = {"gitVersion": KUBERNETES, "gitMajor": major, "gitMinor": minor}
     words = [f"-X k8s.io/component-base/version.{name}={value}" for name, value in told.items()]
     return " ".join(["-s", "-w", *words])
-
-
-def _sums() -> bytes:
-    files = [MODULE / "go.mod", MODULE / "go.sum", *sorted((MODULE / "pause").glob("*.go"))]
-    return b"".join(path.read_bytes() for path in files if path.exists())
 
 
 def _build_once(name: str, source: Source, path: Path) -> None:

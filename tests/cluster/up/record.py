@@ -1,4 +1,4 @@
-"""What a running cluster was made for, and what the machine was like before it."""
+"""What a running cluster was started as, and what the machine was like before it."""
 
 import json
 from collections.abc import Iterable
@@ -38,28 +38,26 @@ KERNEL = Path("/proc/sys")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """The cluster as it was asked for, and what it must put back."""
+    """What the cluster was started as, and what its end must put back."""
 
     fingerprint: str
-    gpus: int
     absent: list[str]  # of SYSTEM
     sysctls: dict[str, str]
 
 
-def begin(fingerprint: str, gpus: int, places: Places = PLACES) -> Record:
+def begin(fingerprint: str, places: Places = PLACES) -> None:
     """Writes down how the machine is, before anything is changed."""
     absent = [path for path in SYSTEM if not Path(path).exists()]
-    record = Record(fingerprint=fingerprint, gpus=gpus, absent=absent, sysctls=sysctls())
+    record = Record(fingerprint=fingerprint, absent=absent, sysctls=sysctls())
     places.state.mkdir(parents=True, mode=0o700)
-    write(record, places)
-    return record
+    write(places.record, json.dumps(asdict(record)))
 
 
-def write(record: Record, places: Places = PLACES) -> None:
-    """Replaces the record whole."""
-    new = places.record.with_suffix(".new")
-    new.write_text(json.dumps(asdict(record)))
-    new.replace(places.record)
+def write(path: Path, text: str) -> None:
+    """Replaces a file whole."""
+    new = path.with_suffix(".new")
+    new.write_text(text)
+    new.replace(path)
 
 
 def read(places: Places = PLACES) -> Record | None:

@@ -25,8 +25,9 @@ from tests.cluster.up.places import DNS_READY_PORT, KUBECONFIG, PLACES
 from tests.cluster.up.programs import SOURCES, link, program
 
 CONTAINERD = Path("/usr/bin/containerd")
-#: Those that start together, once the API server is ready and images are there.
-LAST = ("kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "coredns")
+FIRST = ("etcd", "kube-apiserver", "containerd")
+#: Those that start together, once these answer.
+LAST = tuple(name for name in components.COMPONENTS if name not in FIRST)
 
 
 def up(gpus: int) -> None:
@@ -39,7 +40,7 @@ def up(gpus: int) -> None:
     fingerprint = fingerprint_of(programs)
     if not is_whole(fingerprint):
         removing.down()
-        _start(programs, fingerprint, gpus)
+        _start(programs, fingerprint)
     node.set_gpus(gpus)
 
 
@@ -78,9 +79,9 @@ def is_whole(fingerprint: str) -> bool:
     )
 
 
-def _start(programs: dict[str, Path], fingerprint: str, gpus: int) -> None:
+def _start(programs: dict[str, Path], fingerprint: str) -> None:
     steps: dict[str, Callable[[], None]] = {
-        "record": lambda: _begin(fingerprint, gpus),
+        "record": lambda: _begin(fingerprint),
         "certificates": _write_files,
         "network": links.make_node_link,
         "etcd": lambda: processes.start("etcd", programs["etcd"]),
@@ -93,8 +94,8 @@ def _start(programs: dict[str, Path], fingerprint: str, gpus: int) -> None:
         step()
 
 
-def _begin(fingerprint: str, gpus: int) -> None:
-    record.begin(fingerprint, gpus)
+def _begin(fingerprint: str) -> None:
+    record.begin(fingerprint)
     for folder in (PLACES.run, PLACES.logs):
         folder.mkdir(mode=0o700)
 
