@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -53,7 +54,7 @@ def _present(shown_by: str) -> bool:
 
 
 def _install(names: Sequence[str]) -> None:
-    print(f"Installing {', '.join(names)}", flush=True)
+    print(f"Installing {', '.join(names)}", file=sys.stderr, flush=True)
     if not _quietly("install", "--yes", "--no-install-recommends", *names):
         _quietly("update")
         _quietly("install", "--yes", "--no-install-recommends", *names)
