@@ -88,7 +88,7 @@ def until_back(renewed_before: str, places: Places = PLACES) -> None:
 
 def import_image(archive: Path, places: Places = PLACES) -> None:
     """Gives the node every image of an archive (OCI or docker); pods then say `Never` pull it."""
-    _ctr(places, "images", "import", "--no-unpack", str(archive))
+    _ctr(places, "images", "import", str(archive))
 
 
 def images(places: Places = PLACES) -> set[str]:
