@@ -6,9 +6,9 @@ import socket
 from videoannotator.api.process import Announce, serving
 from videoannotator.api.serving import listening
 from videoannotator.blobs.opening import open_blobs
-from videoannotator.pipelines.catalogue import Catalogue
+from videoannotator.pipelines.catalogue import catalogue_of
 from videoannotator.processes.endings import End
-from videoannotator.scheduler.composing import local_scheduler
+from videoannotator.scheduler.composing import scheduler_of
 from videoannotator.scheduler.process import scheduling
 from videoannotator.settings import Settings
 from videoannotator.store import schema
@@ -47,8 +47,8 @@ async def _serve(
         end.listen_to_stdin()
     database = Database.open(settings.database_url)
     try:
-        catalogue = Catalogue.load()
-        scheduler = local_scheduler(settings, database, open_blobs(settings.storage), catalogue)
+        catalogue, blobs = catalogue_of(settings), open_blobs(settings.storage)
+        scheduler = await scheduler_of(settings, database, blobs, catalogue)
         async with (
             scheduling(scheduler, end),
             serving(settings, database, catalogue, listener) as api,

@@ -9,19 +9,25 @@ from videoannotator.domain.failures import Code
 from videoannotator.inference.failures import EXIT_CODES
 from videoannotator.inference.process import WorkerProcess, end_session
 from videoannotator.pipelines.catalogue import Catalogue
-from videoannotator.settings import TelemetrySettings, load_settings, load_worker_settings
+from videoannotator.rpc.certificates import certificates_of
+from videoannotator.settings import (
+    RpcSettings,
+    TelemetrySettings,
+    load_settings,
+    load_worker_settings,
+)
 from videoannotator.settings.declining import decline_telemetry
 from videoannotator.telemetry import bound, configure, get_logger
 
 log = get_logger(__name__)
 
 
-async def serve(pipeline: str) -> int:
+async def serve(pipeline: str, rpc: RpcSettings) -> int:
     """Runs the worker of `pipeline`. Returns the exit status. Raises: InvalidSetting, NotFound."""
     settings = load_worker_settings()
     spec = Catalogue.load().get(pipeline)
     with bound(worker_id=settings.id):
-        return await WorkerProcess(settings, spec).run()
+        return await WorkerProcess(settings, spec, certificates_of(rpc)).run()
 
 
 def main(arguments: list[str]) -> int:
@@ -32,9 +38,10 @@ def main(arguments: list[str]) -> int:
         log.error("usage: python -m videoannotator.inference <pipeline>")
         return EXIT_CODES[Code.REQUEST_ERROR]
     try:
-        level = load_settings(dotenv=None).telemetry.log_level
+        settings = load_settings(dotenv=None)
+        level = settings.telemetry.log_level
         configure("inference", TelemetrySettings(log_format="json", log_level=level))
-        return asyncio.run(serve(arguments[0]))
+        return asyncio.run(serve(arguments[0], settings.rpc))
     except VideoAnnotatorError as error:
         log.error("the worker cannot start", reason=error.message, hint=error.hint)
         return EXIT_CODES[Code.REQUEST_ERROR]

@@ -14,6 +14,7 @@ from videoannotator.inference.last_words import write_last_words
 from videoannotator.inference.server import WorkerServer
 from videoannotator.inference.service import Service
 from videoannotator.pipelines.interface import PipelineSpec
+from videoannotator.rpc.certificates import Certificates
 from videoannotator.settings import WorkerSettings
 from videoannotator.telemetry import get_logger
 
@@ -28,8 +29,14 @@ BACKSTOP_SECONDS = 15.0  # after orphan grace and stop grace; together less than
 class WorkerProcess:
     """One worker, from its settings to its exit status."""
 
-    def __init__(self, settings: WorkerSettings, spec: PipelineSpec) -> None:
-        """Must be made inside the event loop."""
+    def __init__(
+        self,
+        settings: WorkerSettings,
+        spec: PipelineSpec,
+        certificates: Certificates | None = None,
+    ) -> None:
+        """Must be made inside the event loop. With `certificates` it speaks TLS over TCP."""
+        self._certificates = certificates
         self._settings = settings
         self._signal: int | None = None
         self._orphan = False
@@ -47,7 +54,9 @@ class WorkerProcess:
         """Serves until the process shall end. Returns its exit status."""
         self._arm_backstop()
         self._listen_to_signals()
-        server = WorkerServer(self._service, self._settings.token_sha256)
+        server = WorkerServer(
+            self._service, self._settings.token_sha256, certificates=self._certificates
+        )
         await server.start(self._settings.listen)
         log.info("worker listens", pipeline=self._service.description().pipeline)
         watch = asyncio.create_task(self._watch_for_orphanhood())

@@ -3,6 +3,7 @@
 Everything here is light: the engine of a pipeline is imported by `implementation` alone.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,12 +11,18 @@ from functools import cached_property
 from importlib import import_module
 from importlib.metadata import entry_points
 from importlib.util import find_spec
+from pathlib import Path
 
-from videoannotator.domain.errors import PipelineNotFound, PipelineUnavailable
+from videoannotator.domain.errors import InvalidSetting, PipelineNotFound, PipelineUnavailable
 from videoannotator.pipelines.interface import Pipeline, PipelineSpec
 from videoannotator.pipelines.parameters import Validated, nearest, validate
+from videoannotator.settings import Settings, variable
 
 GROUP = "videoannotator.pipelines"  #: of entry points; third parties register in it as we do
+
+
+SITE_FILE = "kubernetes.site_file"
+NO_IMAGE = "The operator must add the pipeline to the chart's values."
 
 
 class Readiness(StrEnum):
@@ -40,12 +47,16 @@ class Catalogue:
     """Every pipeline that is known here, by name."""
 
     specs: Mapping[str, PipelineSpec]
+    #: workers run on other machines, which have what these pipelines need, by name or by the part
+    #: that they are in; None: workers run here
+    elsewhere: frozenset[str] | None = None
 
     @classmethod
-    def load(cls) -> "Catalogue":
+    def load(cls, elsewhere: frozenset[str] | None = None) -> "Catalogue":
         """Reads the entry points of the group; imports the light specifications alone."""
         found: list[PipelineSpec] = [entry.load() for entry in entry_points(group=GROUP)]
-        return cls({spec.name: spec for spec in sorted(found, key=lambda spec: spec.name)})
+        specs = {spec.name: spec for spec in sorted(found, key=lambda spec: spec.name)}
+        return cls(specs, elsewhere)
 
     def get(self, name: str) -> PipelineSpec:
         """The specification of a pipeline. Raises: PipelineNotFound, naming the known ones."""
@@ -64,6 +75,8 @@ class Catalogue:
         Raises: PipelineNotFound.
         """
         spec = self.get(name)
+        if self.elsewhere is not None:
+            return _elsewhere(spec, self.elsewhere)
         missing = [module for module in spec.requires if not _is_installed(module)]
         if not missing:
             return Availability()
@@ -82,7 +95,7 @@ class Catalogue:
         if available.state is not Readiness.AVAILABLE:
             raise PipelineUnavailable(
                 f"Pipeline '{name}' cannot run here. {available.reason}",
-                hint=f"Run: {available.command}",
+                hint=f"Run: {available.command}" if available.command else NO_IMAGE,
                 field=name,
             )
         return spec
@@ -99,6 +112,37 @@ class Catalogue:
         known = ", ".join(spec.name for spec in self._listed)
         near = nearest(name, self.specs)
         return (f"Did you mean '{near}'? " if near else "") + f"Known pipelines: {known}."
+
+
+def catalogue_of(settings: Settings) -> Catalogue:
+    """The catalogue for this installation: workers run here, or in a cluster.
+
+    Raises: InvalidSetting.
+    """
+    path = settings.kubernetes.site_file
+    if settings.scheduler.launcher != "kubernetes" or path is None:
+        return Catalogue.load()
+    return Catalogue.load(elsewhere=placed_in(path))
+
+
+def placed_in(site_file: Path) -> frozenset[str]:
+    """The names under `pipelines` in the file of a site. Raises: InvalidSetting."""
+    try:
+        site = json.loads(site_file.read_text(encoding="utf-8"))
+        return frozenset(site["pipelines"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InvalidSetting(
+            f"The file that {variable(SITE_FILE)} names cannot be read.",
+            hint="It is JSON with the key pipelines; the chart writes it.",
+            field=SITE_FILE,
+        ) from error
+
+
+def _elsewhere(spec: PipelineSpec, known: frozenset[str]) -> Availability:
+    if spec.name in known or spec.extra in known:
+        return Availability()
+    reason = "It has no image in this cluster."
+    return Availability(state=Readiness.MISSING_PART, reason=reason)
 
 
 def implementation(spec: PipelineSpec) -> type[Pipeline]:

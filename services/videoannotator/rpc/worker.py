@@ -7,6 +7,7 @@ import grpc
 
 from videoannotator.domain.errors import Unavailable, VideoAnnotatorError, WorkerUnreachable
 from videoannotator.rpc import convert
+from videoannotator.rpc.certificates import Certificates
 from videoannotator.rpc.channel import KEEPALIVE, Keepalive, dial
 from videoannotator.rpc.status import error_of
 from videoannotator.rpc.work import Assignment, Description, WorkEvent
@@ -21,9 +22,18 @@ class WorkerClient:
     cancelled, not an error.
     """
 
-    def __init__(self, target: str, token: str, keepalive: Keepalive = KEEPALIVE) -> None:
-        """`target` is as `unix:/path` or `host:port`; nothing is dialled before the first call."""
-        self._channel = dial(target, token, keepalive)
+    def __init__(
+        self,
+        target: str,
+        token: str,
+        keepalive: Keepalive = KEEPALIVE,
+        certificates: Certificates | None = None,
+    ) -> None:
+        """`target` is as `unix:/path` or `host:port`; nothing is dialled before the first call.
+
+        With `certificates` it speaks TLS over TCP.
+        """
+        self._channel = dial(target, token, keepalive, certificates)
         stub: Any = inference_pb2_grpc.InferenceServiceStub  # the generated code has no types
         self._stub = stub(self._channel)
 

@@ -20,6 +20,7 @@ class Policy:
     gpus: Mapping[str, int] = field(default_factory=dict)
     #: what else than the number of GPUs decides where the workers of a pipeline fit, by pipeline
     shapes: Mapping[str, str] = field(default_factory=dict)
+    missing: Mapping[str, str] = field(default_factory=dict)  #: why a pipeline cannot run here
     aging_seconds: float = 600.0  #: a run that waits so long rises by one priority class
     orphan_grace_seconds: float = 600.0  #: a worker that nobody calls ends itself after so long
     gone_margin_seconds: float = (

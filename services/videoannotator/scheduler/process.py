@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from videoannotator.blobs.opening import open_blobs
 from videoannotator.domain.errors import VideoAnnotatorError
-from videoannotator.pipelines.catalogue import Catalogue
+from videoannotator.pipelines.catalogue import catalogue_of
 from videoannotator.processes.endings import INTERRUPTED_ALONE, End
 from videoannotator.processes.probes import Probes
-from videoannotator.scheduler.composing import local_scheduler
+from videoannotator.scheduler.composing import scheduler_of
 from videoannotator.scheduler.service import Scheduler
 from videoannotator.settings import Settings
 from videoannotator.store import schema
@@ -48,8 +48,8 @@ async def _schedule(settings: Settings, announce: Announce) -> int:
     database = Database.open(settings.database_url)
     DATABASE_UP.set_function(lambda: float(database.reached))
     try:
-        blobs, catalogue = open_blobs(settings.storage), Catalogue.load()
-        scheduler = local_scheduler(settings, database, blobs, catalogue)
+        blobs, catalogue = open_blobs(settings.storage), catalogue_of(settings)
+        scheduler = await scheduler_of(settings, database, blobs, catalogue)
         async with scheduling(scheduler, end), _probes(settings, database, scheduler) as port:
             announce(Started(address=scheduler.address, probes_port=port))
             how = await end.wait({"scheduler": lambda: scheduler.alive})

@@ -45,6 +45,7 @@ from videoannotator.scheduler.policy import Policy
 from videoannotator.scheduler.reconcile import purgeable
 from videoannotator.scheduler.sweep import Sweeper
 from videoannotator.scheduler.view import View
+from videoannotator.scheduler.waiting import gpus_of
 from videoannotator.scheduler.worker_body import Draft, WorkerTemplate, new_worker, new_worker_id
 from videoannotator.store.rows import Changes, JobRows
 from videoannotator.store.schedule import Schedule
@@ -168,6 +169,8 @@ class Shell:
             spec=spec,
         )
         worker = new_worker(self._parts.template, draft, action.gpus, now)
+        gpus = gpus_of(run.pipeline, run.resources, self._parts.policy)
+        worker = replace(worker, resources=replace(run.resources, gpus=gpus))
         made = await self._change(action.job_id, lambda rows, _: _first(rows, worker, now))
         return made is not None
 

@@ -180,6 +180,8 @@ def obstacle(one: Waiting, use: Use, policy: Policy, now: datetime) -> str:
 def _obstacles(one: Waiting, use: Use, policy: Policy, now: datetime) -> Iterator[str]:
     run = one.run
     gpus = gpus_of(run.pipeline, run.resources, policy)
+    if run.pipeline in policy.missing:
+        yield policy.missing[run.pipeline]
     if run.not_before is not None and run.not_before > now:
         yield "waits before the next try"
     if gpus and use.gpu_workers >= policy.max_gpu_workers:

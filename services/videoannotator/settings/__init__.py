@@ -22,12 +22,12 @@ from videoannotator.settings.fields import (
     Read,
     RetrySettings,
     RpcSettings,
-    SchedulerSettings,
     Settings,
     TelemetrySettings,
     WorkerSettings,
 )
 from videoannotator.settings.refusing import refusal
+from videoannotator.settings.scheduling import KubernetesSettings, SchedulerSettings
 from videoannotator.settings.showing import Row, effective
 from videoannotator.settings.storage import StorageSettings
 from videoannotator.settings.variables import (
@@ -45,6 +45,7 @@ __all__ = [
     "AuthSettings",
     "ClientSettings",
     "DatabaseSettings",
+    "KubernetesSettings",
     "RetrySettings",
     "Row",
     "RpcSettings",

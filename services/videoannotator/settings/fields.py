@@ -1,7 +1,7 @@
 """Every setting: its unit, its default and the reason for it."""
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 
 from pydantic import (
     ByteSize,
@@ -9,12 +9,10 @@ from pydantic import (
     PrivateAttr,
     SecretStr,
     field_validator,
-    model_validator,
 )
-from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from videoannotator.settings.addresses import UNIX, normalise_database_url
+from videoannotator.settings.addresses import normalise_database_url
 from videoannotator.settings.group import Group
 from videoannotator.settings.kinds import (
     ACCESS_KEY,
@@ -24,22 +22,18 @@ from videoannotator.settings.kinds import (
     MIB,
     PIB,
     PORT_OR_NONE,
-    TOGETHER,
     Addresses,
     Count,
-    Endpoint,
     Key,
-    Limits,
-    Listen,
     MaybePort,
     Origins,
     Seconds,
     Secret,
-    Some,
     only,
 )
+from videoannotator.settings.scheduling import KubernetesSettings, SchedulerSettings
 from videoannotator.settings.storage import StorageSettings
-from videoannotator.settings.variables import DELIMITER, PREFIX, Origin, variable
+from videoannotator.settings.variables import DELIMITER, PREFIX, Origin
 
 
 class DatabaseSettings(Group):
@@ -181,83 +175,6 @@ class RpcSettings(Group):
     )
 
 
-class SchedulerSettings(Group):
-    """Where the scheduler listens, how much runs at once, and how long is waited for what."""
-
-    listen: Listen = Field(
-        default=UNIX,
-        json_schema_extra=only("unix, or HOST:PORT as 0.0.0.0:50052, where port 0 is any free one"),
-        description="Where to serve the api: unix is a socket for an api on the same machine, "
-        "HOST:PORT one for all machines; port 0: any free one.",
-    )
-    address: Endpoint = Field(
-        default="",
-        json_schema_extra=only("HOST:PORT, as scheduler-0.example.org:50052"),
-        description="HOST:PORT under which the api reaches this scheduler, written into the "
-        "database when it leads. Empty: as listen, with this machine's name for 0.0.0.0 or [::].",
-    )
-    max_workers: Some = Field(default=2, description="Workers at a time. Two keep a laptop usable.")
-    max_gpu_workers: Count = Field(
-        default=2, description="Workers with a GPU at a time, among all workers."
-    )
-    max_workers_per_owner: Count = Field(
-        default=0, description="Workers of one owner at a time; 0: no limit."
-    )
-    max_workers_per_pipeline: Limits = Field(
-        default={}, description="Workers of a pipeline at a time, as speech=1,face=2."
-    )
-    gpus: Count = Field(
-        default=0, description="GPUs of this machine that workers may use, from index 0."
-    )
-    unplaced_window: Some = Field(
-        default=2,
-        description="Workers per shape of resources that the cluster has not placed yet. More "
-        "would only fill its queue.",
-    )
-    tick_seconds: Seconds = Field(
-        default=1.0, description="Longest time between two looks at the queue."
-    )
-    sweep_seconds: Seconds = Field(
-        default=30.0, description="Time between two full sweeps, which find what was missed."
-    )
-    lease_seconds: Seconds = Field(
-        default=15.0, description="A leader that has not renewed its row for so long is none."
-    )
-    renew_seconds: Seconds = Field(
-        default=5.0, description="Time between two renewals: a third of the lease, so two may fail."
-    )
-    keepalive_seconds: Seconds = Field(
-        default=15.0, description="Time between two calls to each worker."
-    )
-    orphan_grace_seconds: Seconds = Field(
-        default=600.0,
-        description="A worker that nobody calls for so long ends itself. Long enough for an "
-        "upgrade, short enough not to hold a GPU for the night.",
-    )
-    stop_grace_seconds: Seconds = Field(
-        default=30.0, description="Time a worker gets to stop before it is killed."
-    )
-    start_timeout_seconds: Seconds = Field(
-        default=600.0,
-        description="Time from the start of a worker to its first answer; images are large.",
-    )
-    no_progress_seconds: Seconds = Field(
-        default=600.0, description="A run without progress for so long is ended."
-    )
-    second_look_seconds: Seconds = Field(
-        default=30.0, description="Something missing is believed only after a second look so late."
-    )
-
-    @model_validator(mode="after")
-    def _renews_in_time(self) -> Self:
-        if self.renew_seconds >= self.lease_seconds:
-            lease = f"{variable('scheduler.lease_seconds')}, which is {self.lease_seconds:g}"
-            fits = f"a number more than 0 and less than {lease}"
-            told = {"field": "renew_seconds", "value": f"{self.renew_seconds:g}", "allowed": fits}
-            raise PydanticCustomError(TOGETHER, "does not fit another setting", told)
-        return self
-
-
 class RetrySettings(Group):
     """What is tried again, and when."""
 
@@ -326,6 +243,7 @@ class Settings(Read):
     auth: AuthSettings = AuthSettings()
     rpc: RpcSettings = RpcSettings()
     scheduler: SchedulerSettings = SchedulerSettings()
+    kubernetes: KubernetesSettings = KubernetesSettings()
     retry: RetrySettings = RetrySettings()
     telemetry: TelemetrySettings = TelemetrySettings()
 

@@ -57,7 +57,7 @@ class ProcessLauncher:
         with storage_faults():
             self._folder.mkdir(mode=MODE, parents=True, exist_ok=True)
             self._made_sockets = not self._sockets.exists()
-            _prepare_sockets(self._sockets)
+            prepare_sockets(self._sockets)
 
     async def start(self, ring: Callable[[], None]) -> None:
         """Nothing rings: every look reads the machine itself."""
@@ -115,7 +115,7 @@ class ProcessLauncher:
                 self._start(worker.id, folder, command, lock)
 
     def _start(self, worker_id: str, folder: WorkerFolder, command: Command, lock: int) -> None:
-        _prepare_sockets(self._sockets)
+        prepare_sockets(self._sockets)
         self._socket(worker_id).unlink(missing_ok=True)
         folder.begin(sessions.here(), {"oom_kills": memory.kills()})
         try:
@@ -206,7 +206,7 @@ def _longest(sockets: Path) -> int:
     return len(os.fsencode(sockets / f"{'x' * 12}.sock"))
 
 
-def _prepare_sockets(sockets: Path) -> None:
+def prepare_sockets(sockets: Path) -> None:
     """Makes the folder, or checks the one that is there.
 
     Raises: InvalidSetting when a socket there has too long a path, or others could reach it.
