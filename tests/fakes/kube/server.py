@@ -2,6 +2,7 @@
 
 import base64
 import json
+import ssl
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -88,7 +89,7 @@ class Server:
         """How often each kind of request came."""
         return Counter(each.kind for each in self.received)
 
-    async def start(self) -> None:
+    async def start(self, tls: ssl.SSLContext | None = None) -> None:
         """Listens, on the same port as before when there was one."""
         application = web.Application(client_max_size=16 << 20)
         for prefix in PREFIX.split("|"):
@@ -98,7 +99,7 @@ class Server:
             application.router.add_route("*", base + "/{name}/{sub}", self._handle)
         self._runner = web.AppRunner(application, shutdown_timeout=0.1, access_log=None)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self.port, shutdown_timeout=0.1).start()
+        await web.TCPSite(self._runner, "127.0.0.1", self.port, ssl_context=tls).start()
         self.port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:
@@ -156,7 +157,7 @@ class Server:
         if name is None and received.method == "GET":
             return self._list(plural, received.query)
         if received.method == "POST":
-            return self._create(plural, received.body)
+            return self._create(plural, received.body, request.match_info["namespace"])
         return self._one(plural, str(name), received)
 
     def _one(self, plural: str, name: str, received: Received) -> web.Response:
@@ -169,7 +170,7 @@ class Server:
             return self._delete(plural, name, found, received.body or {})
         return _answer(200, found)
 
-    def _create(self, plural: str, body: Body) -> web.Response:
+    def _create(self, plural: str, body: Body, namespace: str) -> web.Response:
         name = body.get("metadata", {}).get("name", "")
         if not name or len(name) > LONGEST_NAME:
             message = f'Job.batch "{name}" is invalid: metadata.name: Invalid value'
@@ -179,7 +180,8 @@ class Server:
             going = "object is being deleted: " if _goes(before) else ""
             message = f'{going}{plural} "{name}" already exists'
             return _failure(409, "AlreadyExists", message)
-        return _answer(201, self._behaviour.create(plural, body))
+        made = {**body, "metadata": {**body["metadata"], "namespace": namespace}}
+        return _answer(201, self._behaviour.create(plural, made))
 
     def _delete(self, plural: str, name: str, found: Body, options: Body) -> web.Response:
         uid, wanted = found["metadata"]["uid"], (options.get("preconditions") or {}).get("uid")

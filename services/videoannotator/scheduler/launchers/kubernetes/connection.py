@@ -76,11 +76,15 @@ class Connection:
                 config_file=str(file), client_configuration=configuration, persist_config=False
             )
 
-        return await cls._opened(load, None)
+        return await cls._opened(load, None, time.monotonic)
 
     @classmethod
     async def inside(
-        cls, token: str = SERVICE_TOKEN_FILENAME, authority: str = SERVICE_CERT_FILENAME
+        cls,
+        token: str = SERVICE_TOKEN_FILENAME,
+        authority: str = SERVICE_CERT_FILENAME,
+        *,
+        clock: Callable[[], float] = time.monotonic,
     ) -> "Connection":
         """The cluster in whose pod this program runs, with the pod's service account.
 
@@ -91,10 +95,12 @@ class Connection:
             loader = _ServiceAccount(token, authority, try_refresh_token=False)
             loader.load_and_set(configuration)
 
-        return await cls._opened(load, TOKEN_SECONDS)
+        return await cls._opened(load, TOKEN_SECONDS, clock)
 
     @classmethod
-    async def _opened(cls, load: Load, token_seconds: float | None) -> "Connection":
+    async def _opened(
+        cls, load: Load, token_seconds: float | None, clock: Callable[[], float]
+    ) -> "Connection":
         configuration = Configuration(connection_pool_maxsize=CONNECTIONS)
         configuration.retries = None
         configuration.client_go_retries = False
@@ -102,7 +108,7 @@ class Connection:
         configuration.disable_strict_ssl_verification = True
         try:
             await load(configuration)
-            return cls(configuration, load, token_seconds=token_seconds)
+            return cls(configuration, load, token_seconds=token_seconds, clock=clock)
         except (ConfigException, OSError, ValueError, TypeError, yaml.YAMLError) as error:
             raise InvalidSetting(
                 "The way to the Kubernetes cluster cannot be read: neither a kubeconfig file "

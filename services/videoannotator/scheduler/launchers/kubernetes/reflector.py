@@ -19,7 +19,7 @@ from videoannotator.scheduler.launchers.kubernetes.answers import (
 )
 from videoannotator.scheduler.launchers.kubernetes.cluster import Cluster, continue_of, items_of
 from videoannotator.scheduler.launchers.kubernetes.connection import Connection, Stream
-from videoannotator.scheduler.launchers.kubernetes.lines import Lines
+from videoannotator.scheduler.launchers.kubernetes.lines import Lines, LineTooLongError
 from videoannotator.scheduler.launchers.kubernetes.requests import Collection
 from videoannotator.scheduler.launchers.kubernetes.sightings import Seen, Sightings, View
 from videoannotator.scheduler.launchers.kubernetes.views import (
@@ -35,6 +35,7 @@ from videoannotator.scheduler.launchers.kubernetes.watching import (
     Happening,
     Outcome,
     Progress,
+    StrangeLineError,
     Timing,
     after,
     happening_of,
@@ -90,7 +91,7 @@ class Reflector(Generic[View]):
         self._synced_at: float | None = None
         self._gapless_since: float | None = None
         self._trouble = ""
-        #: How often each happened: list, watch, event, closed, expired, refused, broken.
+        #: How often each happened: list, watch, opened, event, closed, expired, refused, broken.
         self.counts: Counter[str] = Counter()
 
     def start(self) -> None:
@@ -192,7 +193,8 @@ class Reflector(Generic[View]):
             self.counts["list"] += 1
             page = requests.page(self._source.collection, self._source.page, token)
             answer = await self._connection.ask(page)
-            found |= {uid_of(each): self._source.view(each) for each in items_of(answer)}
+            items = [each for each in items_of(answer) if uid_of(each)]
+            found |= {uid_of(each): self._source.view(each) for each in items}
             version, token = resource_version_of(answer), continue_of(answer)
             if not token:
                 break
@@ -220,6 +222,7 @@ class Reflector(Generic[View]):
                 if not stream.answer.fine:
                     return await self._not_opened(stream.answer)
                 opened = self._instruments.clock()
+                self.counts["opened"] += 1
                 outcome = await self._follow(stream)
         except Unavailable as error:
             outcome = _outcome(Ending.BROKEN, error, None)
@@ -241,7 +244,7 @@ class Reflector(Generic[View]):
                     if happening.kind == "ERROR":
                         return outcome_of_error(happening.object)
                     self._note(happening)
-        except ValueError:
+        except (LineTooLongError, StrangeLineError):
             return Outcome(ending=Ending.REFUSED, trouble="The watch says what is not understood.")
         return Outcome(ending=Ending.CLOSED, trouble="The API server ends every watch at once.")
 

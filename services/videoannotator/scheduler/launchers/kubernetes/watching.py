@@ -15,6 +15,10 @@ REFUSALS_BEFORE_LISTING = 6
 TOO_NEW = "ResourceVersionTooLarge"  #: the cluster's history was set back behind our place
 
 
+class StrangeLineError(ValueError):
+    """A line that no API server writes."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
     """The times of a reflector, in seconds."""
@@ -72,12 +76,15 @@ class Happening:
 def happening_of(line: bytes) -> Happening:
     """What a line says.
 
-    Raises: ValueError when it is not a line of a watch.
+    Raises: StrangeLineError.
     """
-    found = json.loads(line)
+    try:
+        found = json.loads(line)
+    except ValueError as error:
+        raise StrangeLineError("no JSON") from error
     inner = found.get("object") if isinstance(found, dict) else None
     if not isinstance(inner, dict):
-        raise ValueError("not a line of a watch")
+        raise StrangeLineError("no object")
     return Happening(kind=str(found.get("type")), object=inner)
 
 
@@ -111,7 +118,7 @@ def pause_of(progress: Progress, outcome: Outcome, fraction: float, timing: Timi
         return 0.0
     doubled = timing.first_pause_seconds * 2.0 ** min(progress.failures, 16)
     ceiling = min(timing.longest_pause_seconds, doubled)
-    pause = timing.first_pause_seconds + fraction * (ceiling - timing.first_pause_seconds)
+    pause = max(timing.first_pause_seconds, ceiling * (0.5 + fraction / 2.0))
     return max(pause, outcome.retry_after_seconds or 0.0)
 
 
