@@ -9,6 +9,7 @@ from videoannotator.domain.failures import (
     Budget,
     Code,
     Failure,
+    Remedy,
     RetryPolicy,
     Ruling,
     Verdict,
@@ -45,6 +46,29 @@ def test_each_code_has_one_who_pays(code: Code) -> None:
     expected = [budget for budget, codes in BUDGETS.items() if code.value in codes]
 
     assert [RULES[code].budget] == (expected or [Budget.INFRASTRUCTURE])
+
+
+@pytest.mark.parametrize("code", Code)
+def test_what_is_done_fits_who_pays(code: Code) -> None:
+    fitting = {
+        Budget.FREE: {Remedy.WAIT},
+        Budget.NEVER: {Remedy.FAIL},
+        Budget.CANCEL: {Remedy.CANCEL},
+        Budget.PIPELINE: {Remedy.RETRY},
+        Budget.INFRASTRUCTURE: {Remedy.RETRY, Remedy.RETRY_ELSEWHERE},
+    }
+
+    assert RULES[code].remedy in fitting[RULES[code].budget]
+    assert RULES[code].evidence
+
+
+def test_another_node_is_looked_for_where_the_node_is_to_blame() -> None:
+    elsewhere = {code.value for code in Code if RULES[code].remedy is Remedy.RETRY_ELSEWHERE}
+
+    assert elsewhere == {
+        "ADMISSION_REJECTED", "CONTAINER_CREATE", "EVICTED_NODE_PRESSURE", "GPU_DIRTY",
+        "IMAGE_PULL", "NODE_LOST",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ from videoannotator.scheduler.launchers.kubernetes.evidence import (
     PULL_LATER,
     QUOTA,
     REFUSALS,
+    SANDBOX,
     WAITING_REASONS,
     condition,
     newest,
@@ -127,7 +128,7 @@ def _node_silent(pod: PodView) -> bool:
 
 
 def _for_a_pod(job: JobView | None, events: Sequence[EventView]) -> str:
-    if job is None or job.finished:
+    if job is None or job.finished or job.deletion_timestamp is not None:
         return ""
     if condition(job.conditions, "Suspended"):
         return "waits for the cluster's own queue"
@@ -213,7 +214,10 @@ def _waits(container: ContainerView | None) -> Failure | None:
     known = WAITING_REASONS.get(container.reason)
     if known is None or any(words in container.message for words in PULL_LATER):
         return None
-    return _told(known[0], known[1], container.message)
+    code, what = known
+    if code is Code.CONTAINER_CREATE:
+        return _not_made(what, container.message)
+    return _told(code, what, container.message)
 
 
 def _node_fault(events: Sequence[EventView]) -> Failure | None:
@@ -223,8 +227,8 @@ def _node_fault(events: Sequence[EventView]) -> Failure | None:
         return None
     if NOT_FOUND.search(last.message):
         return _told(Code.CONTAINER_CONFIG, "A volume cannot be mounted", last.message)
-    what = "The pod cannot be set up" if "Sandbox" in last.reason else "A volume cannot be mounted"
-    return _told(Code.CONTAINER_CREATE, what, last.message)
+    what = "The pod cannot be set up" if last.reason == SANDBOX else "A volume cannot be mounted"
+    return _not_made(what, last.message)
 
 
 def _end(pod: PodView) -> Failure | None:
@@ -254,7 +258,7 @@ def _not_started(container: ContainerView) -> Failure:
             message="The worker's program is not in the image.",
             hint="The operator must check the image of this pipeline.",
         )
-    return _told(Code.CONTAINER_CREATE, "The container cannot be started", container.message)
+    return _not_made("The container cannot be started", container.message)
 
 
 def _words(message: str) -> Mapping[str, Any]:
@@ -326,6 +330,11 @@ def _refusal(message: str) -> str:
 def _told(code: Code, what: str, said: str) -> Failure:
     """A failure with what the cluster said about it, for the operator."""
     return Failure(code=code, message=_sentence(what, said))
+
+
+def _not_made(what: str, said: str) -> Failure:
+    """A node that cannot make the pod; its words are full of paths and go with the log."""
+    return Failure(code=Code.CONTAINER_CREATE, message=f"{what}.", log_tail=_log_tail(said))
 
 
 def _sentence(what: str, said: str) -> str:

@@ -54,7 +54,7 @@ WAITING_REASONS: Mapping[str, tuple[Code, str]] = {
     "ImageInspectError": (Code.IMAGE_PULL, "The image cannot be read"),
     "RegistryUnavailable": (Code.IMAGE_PULL, "The registry does not answer"),
     "SignatureValidationFailed": (Code.IMAGE_PULL, "The image's signature is not valid"),
-    "CreateContainerConfigError": (Code.CONTAINER_CONFIG, "The container is not fully described"),
+    "CreateContainerConfigError": (Code.CONTAINER_CONFIG, "What the container needs is missing"),
     "CreateContainerError": (Code.CONTAINER_CREATE, "The container cannot be made"),
     "RunContainerError": (Code.CONTAINER_CREATE, "The container cannot be started"),
 }
@@ -62,8 +62,9 @@ WAITING_REASONS: Mapping[str, tuple[Code, str]] = {
 PULL_LATER = ("pull QPS exceeded", "toomanyrequests", "429 Too Many Requests")
 NOT_STARTED = frozenset({"StartError", "ContainerCannotRun"})
 NO_SUCH_PROGRAM = 'exec: "'
+SANDBOX = "FailedCreatePodSandBox"
 #: Events of a node that cannot make the pod, and those that tell that it could.
-NODE_FAULTS = frozenset({"FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox"})
+NODE_FAULTS = frozenset({"FailedMount", "FailedAttachVolume", SANDBOX})
 NODE_PROGRESS = frozenset({"Pulling", "Pulled", "Created", "Started"})
 NOT_FOUND = re.compile(r'(secret|configmap) "[^"]*" not found')
 #: A webhook or the API server that does not answer says nothing about the pod.

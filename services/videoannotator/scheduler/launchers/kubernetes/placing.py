@@ -8,7 +8,7 @@ from videoannotator.scheduler.launchers.kubernetes.views import EventView, PodVi
 
 #: The rest of its message tells of preemption, which is not what is missing.
 PREEMPTION = "preemption:"
-LACKS = re.compile(r"Insufficient ([\w.-]+(?:/[\w.-]*\w)?)")
+LACKS = re.compile(r"Insufficient ([\w./-]*\w)")
 
 #: Words for what will pass: room is made, a node comes back or is added.
 PASSING = (
