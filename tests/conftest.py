@@ -1,11 +1,12 @@
 """What holds for every test: nothing of the developer's settings, long tests first."""
 
 import os
+from collections.abc import Iterator
 
 import hypothesis
 import pytest
 
-from tests.fakes import databases
+from tests.fakes import databases, s3
 
 # A shared machine is slow now and then; a time limit per example says nothing about the code.
 # Where a change is judged, it is judged by the same examples every time.
@@ -56,6 +57,13 @@ def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):  # xdist's workers share what their controller made
         alive = databases.begin(config.getoption("--database"))
         config.add_cleanup(lambda: databases.end(alive))
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[s3.S3Server]:
+    """A real S3 server; every storage on it is a test's own."""
+    with s3.started() as server:
+        yield server
 
 
 @pytest.hookimpl(trylast=True)

@@ -7,16 +7,19 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.s3 import S3Server
 from videoannotator.blobs.files import FileBlobs
 from videoannotator.blobs.interface import CHUNK_BYTES, BlobStore
+from videoannotator.blobs.s3 import PART_BYTES, S3Blobs
 from videoannotator.domain.errors import BlobNotFound, StorageDenied, TooLarge
 
-STORES: dict[str, Callable[[Path], BlobStore]] = {"files": FileBlobs}
 
-
-@pytest.fixture(params=STORES)
+@pytest.fixture(params=["files", "s3"])
 def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStore:
-    return STORES[request.param](tmp_path / "storage")
+    if request.param == "files":
+        return FileBlobs(tmp_path / "storage")
+    server: S3Server = request.getfixturevalue("s3_server")
+    return S3Blobs(server.storage(tmp_path))
 
 
 async def pieces(*given: bytes) -> AsyncIterator[bytes]:
@@ -35,7 +38,10 @@ async def left_in(blobs: BlobStore) -> tuple[list[str], int]:
     return known, swept - len(known)
 
 
-@pytest.mark.parametrize("size", [0, 1, CHUNK_BYTES - 1, CHUNK_BYTES, 3 * CHUNK_BYTES + 7])
+@pytest.mark.parametrize(
+    "size",
+    [0, 1, CHUNK_BYTES - 1, CHUNK_BYTES, 3 * CHUNK_BYTES + 7, PART_BYTES, 2 * PART_BYTES + 5],
+)
 async def test_what_was_put_is_read_back_with_its_hash(blobs: BlobStore, size: int) -> None:
     given = bytes(range(256)) * (size // 256 + 1)
     given = given[:size]
@@ -69,8 +75,9 @@ async def test_a_range_may_be_longer_than_a_chunk(blobs: BlobStore) -> None:
 
 
 async def test_too_much_is_refused_and_nothing_stays(blobs: BlobStore) -> None:
-    with pytest.raises(TooLarge):
-        await blobs.put("incoming/a", pieces(b"1" * CHUNK_BYTES, b"23"), max_bytes=CHUNK_BYTES + 1)
+    for most in (CHUNK_BYTES, 2 * PART_BYTES):
+        with pytest.raises(TooLarge):
+            await blobs.put("incoming/a", pieces(b"1" * most, b"23"), max_bytes=most + 1)
 
     assert await left_in(blobs) == ([], 0)
 
@@ -83,7 +90,7 @@ async def test_exactly_the_limit_is_taken(blobs: BlobStore) -> None:
 
 async def test_a_broken_source_leaves_what_was_there(blobs: BlobStore) -> None:
     async def broken() -> AsyncIterator[bytes]:
-        yield b"new" * CHUNK_BYTES
+        yield b"new" * PART_BYTES
         raise ConnectionResetError
 
     await blobs.put("a/b", pieces(b"old"))
@@ -99,7 +106,7 @@ async def test_a_cancelled_put_leaves_nothing(blobs: BlobStore) -> None:
     waiting = asyncio.Event()
 
     async def endless() -> AsyncIterator[bytes]:
-        yield b"x" * (2 * CHUNK_BYTES)
+        yield b"x" * (2 * PART_BYTES)
         waiting.set()
         await asyncio.Event().wait()
 
@@ -165,9 +172,19 @@ async def test_only_old_blobs_are_swept_and_no_more_than_asked(blobs: BlobStore)
     await blobs.put("videos/a/b/source", pieces(b"1"))
 
     assert await blobs.sweep("incoming", older_than_seconds=3600, limit=10) == 0
-    assert await blobs.sweep("incoming", older_than_seconds=-1, limit=2) == 2
-    assert await blobs.sweep("incoming", older_than_seconds=-1, limit=2) == 1
+    assert await blobs.sweep("incoming", older_than_seconds=-60, limit=2) == 2
+    assert await blobs.sweep("incoming", older_than_seconds=-60, limit=2) == 1
     assert await blobs.list("") == ["videos/a/b/source"]
+
+
+async def test_old_keys_are_told_and_no_more_than_asked(blobs: BlobStore) -> None:
+    for name in "abc":
+        await blobs.put(f"doomed/o/{name}", pieces(b"1"))
+    await blobs.put("videos/a/b/source", pieces(b"1"))
+
+    assert not await blobs.older("doomed", 3600, 10)
+    assert sorted(await blobs.older("doomed", -60, 10)) == [f"doomed/o/{name}" for name in "abc"]
+    assert len(await blobs.older("doomed", -60, 2)) == 2
 
 
 @pytest.mark.parametrize(
@@ -185,7 +202,7 @@ async def test_keys_that_are_no_keys_are_refused(blobs: BlobStore, key: str) -> 
 
 
 async def test_a_folder_that_many_delete_at_once_is_gone(blobs: BlobStore) -> None:
-    for _ in range(20):
+    for _ in range(5 if isinstance(blobs, S3Blobs) else 20):
         await asyncio.gather(*(blobs.put(f"a/{name}", pieces(b"1")) for name in range(20)))
 
         await asyncio.gather(*(blobs.delete_prefix("a") for _ in range(4)))

@@ -39,6 +39,8 @@ LIST_AT_ONCE = 1000  # keys in one answer, says S3
 CONNECT_SECONDS, STALL_SECONDS, REQUEST_SECONDS = 5, 60, 900
 RETRIES, RETRY_SECONDS = 5, 60
 
+#: Of a failed listing, and of some servers' answers, the library knows the text alone.
+STATUS = re.compile(r"status code: (?P<status>\d{3})")
 FULL = re.compile(r"\b507\b|InsufficientStorage|StorageFull|QuotaExceeded|QuotaLimit")
 DENIED_HINT = "The operator must check the access key and the rules of the bucket."
 FAILED_HINT = "Try again in a moment; the operator must check the S3 server and its address."
@@ -96,8 +98,7 @@ class S3Blobs:
         else:
             with _errors():
                 await obstore.copy_async(self._store, source, target)
-        with _errors():
-            await obstore.delete_async(self._store, [source])
+        await self._delete([source])
 
     async def size(self, key: str) -> int:
         """Size in bytes. Raises: BlobNotFound."""
@@ -172,9 +173,15 @@ class S3Blobs:
         return len(doomed)
 
     async def _delete(self, doomed: Sequence[str]) -> None:
-        if doomed:
+        if not doomed:
+            return
+        try:
             with _errors():
                 await obstore.delete_async(self._store, doomed)
+        except BlobNotFound:  # some servers tell of one that another process deleted just now
+            for key in doomed:
+                with suppress(BlobNotFound), _errors():
+                    await obstore.delete_async(self._store, [key])
 
     async def sweep(self, prefix: str, *, older_than_seconds: float, limit: int) -> int:
         """Deletes up to `limit` blobs below `prefix` that were last written so long ago.
@@ -241,9 +248,20 @@ def _errors(missing: StorageError | None = None) -> Iterator[None]:
     except (faults.PermissionDeniedError, faults.UnauthenticatedError) as error:
         raise StorageDenied(hint=DENIED_HINT) from error
     except faults.BaseError as error:
-        if FULL.search(str(error)):
-            raise StorageFull from error
-        raise StorageError("The storage server failed.", hint=FAILED_HINT) from error
+        raise meaning(str(error), missing or BlobNotFound()) from error
+
+
+def meaning(text: str, missing: StorageError) -> StorageError:
+    """What a failure means that the library knows no better word for."""
+    found = STATUS.search(text)
+    status = found["status"] if found else ""
+    if FULL.search(text):
+        return StorageFull()
+    if status == "404" or "NoSuchKey" in text:
+        return missing
+    if status in ("401", "403"):
+        return StorageDenied(hint=DENIED_HINT)
+    return StorageError("The storage server failed.", hint=FAILED_HINT)
 
 
 def _writing() -> AbstractContextManager[None]:

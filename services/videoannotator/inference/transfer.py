@@ -6,7 +6,8 @@ An address is a secret and ends: it is asked for anew before every request, and 
 import asyncio
 import hashlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from base64 import b64encode
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import RawIOBase
@@ -257,18 +258,30 @@ class Upload:
                 f"The result file {self.source.name} is too large: {self.size_bytes} bytes.",
                 hint=f"An S3 server takes {LARGEST_PUT_BYTES} bytes at a time.",
             )
+        # Tried: without the MD5 a server kept the half that a killed worker had sent.
+        headers = {"Content-Length": str(self.size_bytes), "Content-MD5": await self._md5()}
         async with client() as requests:
-            await patiently(lambda url: self._put(requests, url), address, patience)
+            await patiently(lambda url: self._put(requests, url, headers), address, patience)
 
-    async def _put(self, requests: httpx.AsyncClient, url: str) -> None:
-        length = {"Content-Length": str(self.size_bytes)}
-        answer = await requests.put(url, content=self._pieces(), headers=length)
+    async def _md5(self) -> str:
+        digest = hashlib.md5(usedforsecurity=False)
+        async for piece in self._pieces():
+            digest.update(piece)
+            await asyncio.sleep(0)  # the work may be asked to stop
+        return b64encode(digest.digest()).decode()
+
+    async def _put(self, requests: httpx.AsyncClient, url: str, headers: Mapping[str, str]) -> None:
+        answer = await requests.put(url, content=self._told(), headers=headers)
         _check(answer.status_code)
 
-    async def _pieces(self) -> AsyncIterator[bytes]:
+    async def _told(self) -> AsyncIterator[bytes]:
         done = 0
+        async for piece in self._pieces():
+            yield piece
+            done += len(piece)
+            self.tell(done)
+
+    async def _pieces(self) -> AsyncIterator[bytes]:
         with storage_errors(), self.source.open("rb") as file:
             while piece := file.read(CHUNK_BYTES):
                 yield piece
-                done += len(piece)
-                self.tell(done)
