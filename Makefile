@@ -165,6 +165,15 @@ images-for-tests: ## build control, scene, speech, and the images that only test
 	@BASE_IMAGE="$(or $(BASE_IMAGE),debootstrap)" IMAGE_TAG="$(IMAGE_TAG)" images/build.sh control scene speech
 	@IMAGE_TAG="$(IMAGE_TAG)" DOCKERFILE=tests/cluster/Dockerfile images/build.sh journal control-journal
 
+.PHONY: chart
+chart: $(DEV_READY) ## check the chart: helm, Kubernetes' own schemas, alerts, rights, networks, files of values
+	@tests/chart/promtool.sh >/dev/null
+	@$(BIN)/python -m pytest tests/chart $(ARGS)
+
+.PHONY: chart-golden
+chart-golden: $(DEV_READY) ## render the chart's kept examples anew, after a change that is meant
+	@$(BIN)/python -m tests.chart.golden
+
 .PHONY: docs
 docs: $(DOCS_READY) ## build the documentation as pages in .make/site; a broken link fails
 	@.make/docs/bin/zensical build --strict --clean --config-file zensical.toml

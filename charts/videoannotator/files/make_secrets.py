@@ -57,7 +57,9 @@ def main(arguments: list[str], account: Path = ACCOUNT) -> int:
     """Exit status 0 when the Secret is there, whoever made it."""
     host, port, name = arguments[:3]
     try:
-        status, message = create(host, int(port), body(name, arguments[3:6], arguments[6:]), account)
+        status, message = create(
+            host, int(port), body(name, arguments[3:6], arguments[6:]), account
+        )
     except OSError as error:
         print(f"The API server at {host}:{port} does not answer: {error}", file=sys.stderr)
         return 1
@@ -67,7 +69,9 @@ def main(arguments: list[str], account: Path = ACCOUNT) -> int:
     if status == http.client.CONFLICT:
         print(f"Secret {name} is there already, and stays as it is.")
         return 0
-    print(f"Secret {name} cannot be made: {status} {message} {HINTS.get(status, '')}", file=sys.stderr)
+    print(
+        f"Secret {name} cannot be made: {status} {message} {HINTS.get(status, '')}", file=sys.stderr
+    )
     return 1
 
 

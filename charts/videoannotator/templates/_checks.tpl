@@ -54,9 +54,6 @@
 {{- define "videoannotator.checkPipelines" -}}
 {{- $root := . -}}
 {{- $enabled := include "videoannotator.enabledPipelines" . -}}
-{{- if not $enabled -}}
-{{- include "videoannotator.refuse" (list "no pipeline is enabled." "set pipelines.NAME.enabled to true for at least one.") -}}
-{{- end -}}
 {{- if not (has .Values.tests.pipeline (splitList "," $enabled)) -}}
 {{- include "videoannotator.refuse" (list (printf "tests.pipeline is %s, which is not enabled." .Values.tests.pipeline) (printf "name one of: %s." $enabled)) -}}
 {{- end -}}

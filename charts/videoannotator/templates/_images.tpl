@@ -17,7 +17,7 @@
 {{- $defaults := $root.Values.pipelineDefaults -}}
 {{- $whole := merge (deepCopy $own) (deepCopy $defaults) -}}
 {{- if hasKey $own "tolerations" -}}{{- $_ := set $whole "tolerations" $own.tolerations -}}{{- end -}}
-{{- if and $root.Values.kueue.enabled -}}
+{{- if $root.Values.kueue.enabled -}}
 {{- $_ := set $whole "labels" (merge (dict "kueue.x-k8s.io/queue-name" $root.Values.kueue.queue) (deepCopy ($whole.labels | default dict))) -}}
 {{- end -}}
 {{- toJson $whole -}}
@@ -28,6 +28,9 @@
 {{- $names := list -}}
 {{- range $name, $pipeline := .Values.pipelines -}}
 {{- if ne (toString $pipeline.enabled) "false" -}}{{- $names = append $names $name -}}{{- end -}}
+{{- end -}}
+{{- if not $names -}}
+{{- include "videoannotator.refuse" (list "no pipeline is enabled." "set pipelines.NAME.enabled to true for at least one.") -}}
 {{- end -}}
 {{- join "," ($names | sortAlpha) -}}
 {{- end -}}

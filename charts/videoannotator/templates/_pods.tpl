@@ -113,6 +113,9 @@ priorityClassName: {{ . }}
   emptyDir:
     sizeLimit: {{ .Values.storage.s3.scratchSize }}
   {{- end }}
+- name: site
+  configMap:
+    name: {{ include "videoannotator.fullname" . }}-site
 {{- with .Values.rpc.certificateSecret }}
 - name: certificates
   secret:
@@ -124,9 +127,16 @@ priorityClassName: {{ . }}
 {{- define "videoannotator.volumeMounts" -}}
 - {name: tmp, mountPath: /tmp}
 - {name: storage, mountPath: /var/lib/videoannotator}
+- {name: site, mountPath: /etc/videoannotator/site, readOnly: true}
 {{- if .Values.rpc.certificateSecret }}
 - {name: certificates, mountPath: /etc/videoannotator/certificates, readOnly: true}
 {{- end }}
+{{- end -}}
+
+{{/* Changed settings or pipelines start new pods of api and scheduler; workers run on. */}}
+{{- define "videoannotator.checksums" -}}
+checksum/settings: {{ include "videoannotator.allSettings" . | sha256sum }}
+checksum/site: {{ include "videoannotator.site" . | sha256sum }}
 {{- end -}}
 
 {{- define "videoannotator.probes" -}}
