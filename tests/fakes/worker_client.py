@@ -30,6 +30,7 @@ class FakeWorker:
     refusal: VideoAnnotatorError | None = None  #: what it says to Annotate
     told: list[WorkEvent] = field(default_factory=lambda: [Accepted(device="cpu")])
     calls: list[str] = field(default_factory=list)
+    assignments: list[Assignment] = field(default_factory=list)
     stopped_for: str | None = None
     streams: set[asyncio.Queue[WorkEvent | VideoAnnotatorError]] = field(default_factory=set)
 
@@ -78,6 +79,7 @@ class FakeWorkerClient:
         if worker.refusal is not None:
             raise worker.refusal
         worker.attempt = assignment.attempt
+        worker.assignments.append(assignment)
         stream: asyncio.Queue[WorkEvent | VideoAnnotatorError] = asyncio.Queue()
         told_before, known = worker.calls.count("Annotate") > 1, list(worker.told)
         worker.streams.add(stream)

@@ -1,7 +1,9 @@
 """The calls of a leader to one worker."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 
 import pytest
 
@@ -123,6 +125,25 @@ async def test_what_the_worker_tells_comes_through_up_to_its_last_message(line: 
         Said(worker_id="w1", level="info", text="hello"),
         finished,
     ]
+
+
+async def test_addresses_that_end_are_replaced_by_the_same_call_again(line: Line) -> None:
+    given = (replace(ASSIGNMENT, url=f"http://s3/{number}") for number in itertools.count(1))
+    line.worker.told = [Accepted(probe=Probe(container="mp4", duration_seconds=9))]
+
+    async def assign() -> Assignment:
+        return next(given)
+
+    line.drive.attach(assign, renewed_every_seconds=0.01)
+    await line.until(lambda: line.count("Annotate") >= 4)
+    line.worker.tell(COMPLETED)
+    await line.hears(Finished)
+
+    urls = [each.url for each in line.worker.assignments]
+    assert urls == [f"http://s3/{number}" for number in range(1, len(urls) + 1)]
+    assert len(line.worker.streams) <= 1, "a stream that was replaced is closed"
+    # Told once: every attach tells it again, and a worker that hangs would seem to move.
+    assert sum(isinstance(one, Opened) for one in line.heard) == 1
 
 
 async def test_a_video_that_could_not_be_opened_is_no_probe(line: Line) -> None:
