@@ -236,3 +236,21 @@ async def test_a_server_that_is_away_is_told_with_what_to_do(
         await cluster.get_job("a")
 
     assert "NetworkPolicy" in told.value.hint
+
+
+@pytest.mark.parametrize("kind", ["get-jobs", "delete-jobs"])
+async def test_nothing_is_repeated_by_itself(
+    fake: FakeCluster, cluster: Cluster, kind: str
+) -> None:
+    made = await cluster.create_job(BODY)
+    fake.faults.add(kind, Drop(), times=3)
+    asking = {
+        "get-jobs": cluster.get_job(made.name),
+        "delete-jobs": cluster.delete_job(made.name, made.uid),
+    }
+    with pytest.raises(Unavailable):
+        await asking.pop(kind)
+
+    assert fake.count(kind) == 1
+    for other in asking.values():
+        other.close()

@@ -220,6 +220,12 @@ class _Rest(RESTClientObject):
             limit=self.maxsize, ssl=self.ssl_context, socket_factory=_socket
         )
 
+    def _create_pool_manager(self) -> aiohttp.ClientSession:
+        session = super()._create_pool_manager()
+        # It would send what may be repeated a second time by itself, unseen and uncounted.
+        session._retry_connection = False
+        return session
+
 
 def _socket(address: Any) -> socket.socket:
     """A socket that never delivers late: a create would else land after we gave it up."""
