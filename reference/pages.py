@@ -1,6 +1,6 @@
 """Every page of docs/reference."""
 
-from reference import commands, contracts, errors, metrics, rest, settings
+from reference import chart, commands, contracts, errors, metrics, rest, settings
 
 
 def pages() -> dict[str, str]:
@@ -14,6 +14,7 @@ def pages() -> dict[str, str]:
         "cli.md": commands.page_of_commands(),
         "metrics.md": metrics.page_of_metrics(),
         "errors.md": errors.page_of_errors(),
+        "chart.md": chart.page_of_values(),
     }
 
 
@@ -32,4 +33,5 @@ are stale. What is wrong here is wrong in the program: mend it there.
 | [cli.md](cli.md) | every command and option of `videoannotator` | the command |
 | [metrics.md](metrics.md) | every metric | the metrics |
 | [errors.md](errors.md) | every error, and why runs fail | the error tree and its tables |
+| [chart.md](chart.md) | every value of the chart | its schema and its defaults |
 """
