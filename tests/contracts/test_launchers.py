@@ -1,11 +1,12 @@
 """What every launcher promises."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.fakes.kube.stage import KubernetesStage
 from tests.fakes.stages import (
     BROKEN_VIDEO,
     NEVER_SECONDS,
@@ -20,28 +21,37 @@ from videoannotator.domain.errors import InvalidRequest
 from videoannotator.domain.jobs import Worker
 from videoannotator.scheduler.launchers.interface import Launcher, Sight
 
-StageMaker = Callable[[float], Stage]
+StageMaker = Callable[[float], Awaitable[Stage]]
+LAUNCHERS = ("process", "kubernetes", "fake")
+#: Of those, whose creates never land late: a look can prove that nothing will ever start.
+WITHOUT_LATE_CREATES = ("process", "fake")
 
 
-@pytest.fixture(params=["process", "fake"])
+async def make(kind: str, folder: Path, grace: float) -> Stage:
+    """A stage whose launcher gives workers this grace."""
+    if kind == "kubernetes":
+        return await KubernetesStage(folder, grace).open()
+    return ProcessStage(folder, grace) if kind == "process" else FakeStage(grace)
+
+
+@pytest.fixture(params=LAUNCHERS)
 async def make_stage(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[StageMaker]:
     """Makes a stage whose launcher has the given grace."""
     made: list[Stage] = []
 
-    def make(grace: float) -> Stage:
-        stage = ProcessStage(tmp_path, grace) if request.param == "process" else FakeStage(grace)
-        made.append(stage)
-        return stage
+    async def maker(grace: float) -> Stage:
+        made.append(await make(request.param, tmp_path, grace))
+        return made[-1]
 
-    yield make
+    yield maker
     for stage in made:
         await stage.close()
 
 
 @pytest.fixture
-def stage(make_stage: StageMaker) -> Stage:
-    """A launcher that kills as soon as it is asked a second time."""
-    return make_stage(0.0)
+async def stage(make_stage: StageMaker) -> Stage:
+    """A launcher that kills as soon as it may."""
+    return await make_stage(0.0)
 
 
 async def until_seen(launcher: Launcher, worker: Worker, sight: Sight) -> None:
@@ -89,7 +99,7 @@ async def test_a_repeated_create_finds_the_first(stage: Stage) -> None:
     first = await look(stage.launcher, worker)
 
     await stage.launcher.create(worker)
-    await stage.another().create(worker)
+    await (await stage.another()).create(worker)
 
     assert (await look(stage.launcher, worker)).identity == first.identity
     assert stage.starts(worker) == 1
@@ -102,7 +112,7 @@ async def test_another_launcher_sees_the_same_process(stage: Stage) -> None:
     first = await look(stage.launcher, worker)
     await stage.launcher.close()
 
-    seen = await look(stage.another(), worker)
+    seen = await look(await stage.another(), worker)
 
     assert seen == first
 
@@ -130,11 +140,12 @@ async def test_a_create_after_forget_starts_nothing(stage: Stage) -> None:
     assert stage.starts(worker) == 1
 
 
+@pytest.mark.parametrize("make_stage", WITHOUT_LATE_CREATES, indirect=True)
 async def test_a_create_that_comes_after_the_proof_starts_nothing(stage: Stage) -> None:
     worker = stage.worker("obedient")
 
     proof = await look(stage.launcher, stopping(worker))
-    await stage.another().create(worker)
+    await (await stage.another()).create(worker)
 
     assert proof.sight is Sight.GONE
     assert (await look(stage.launcher, stopping(worker))).sight is Sight.GONE
@@ -151,7 +162,7 @@ async def test_a_worker_that_was_seen_and_left_no_trace_proves_nothing(stage: St
 
 
 async def test_a_worker_ends_when_asked(make_stage: StageMaker) -> None:
-    stage = make_stage(NEVER_SECONDS)
+    stage = await make_stage(NEVER_SECONDS)
     worker = stage.worker("obedient")
     await stage.launcher.create(worker)
     await stage.until_working(worker)
@@ -163,7 +174,7 @@ async def test_a_worker_ends_when_asked(make_stage: StageMaker) -> None:
 
 
 async def test_a_worker_that_does_not_want_to_end_has_its_grace(make_stage: StageMaker) -> None:
-    stage = make_stage(NEVER_SECONDS)
+    stage = await make_stage(NEVER_SECONDS)
     worker = stopping(stage.worker("stubborn"))
     await stage.launcher.create(worker)
     await stage.until_working(worker)
@@ -175,7 +186,7 @@ async def test_a_worker_that_does_not_want_to_end_has_its_grace(make_stage: Stag
 
 
 async def test_a_worker_that_does_not_want_to_end_is_killed(make_stage: StageMaker) -> None:
-    stage = make_stage(0.3)
+    stage = await make_stage(0.3)
     worker = stopping(stage.worker("stubborn"))
     await stage.launcher.create(worker)
     await stage.until_working(worker)
@@ -248,7 +259,7 @@ async def test_a_living_worker_is_not_forgotten(stage: Stage) -> None:
     assert stage.starts(worker) == 1
 
 
-async def test_what_is_not_installed_is_refused(stage: Stage) -> None:
+async def test_what_can_never_start_is_refused(stage: Stage) -> None:
     worker = stage.worker("missing")
 
     with pytest.raises(InvalidRequest, match="not installed"):

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 from tests.fakes.launcher import FakeLauncher, FakeMachine, Plan
 from tests.fakes.workers import a_worker
@@ -26,10 +27,11 @@ BROKEN_VIDEO = Failure(code=Code.MEDIA_ERROR, message="Broken at 3 s.", position
 WRITES = 'echo "$VIDEOANNOTATOR_WORKER_ID" >> "$1"; '
 PROGRAMS = {
     "obedient": WRITES + "exec sleep 120",
-    "stubborn": "trap '' TERM; " + WRITES + "sleep 120",
+    "stubborn": "trap '' TERM; " + WRITES + "exec sleep 120",  # what is ignored stays ignored
     "failing": WRITES
-    + """printf '{"code": "MEDIA_ERROR", "message": "Broken at 3 s.", "position_seconds": 3.0}' \
-        > "$VIDEOANNOTATOR_WORKER_TERMINATION_FILE"; echo one; echo two; echo three; exit 65""",
+    + """printf '{"code": "MEDIA_ERROR", "hint": "", "message": "Broken at 3 s.", %s}' \
+        '"position_seconds": 3.0' > "$VIDEOANNOTATOR_WORKER_TERMINATION_FILE"
+        echo one; echo two; echo three; exit 65""",
     "quick": WRITES + "exit 0",
 }
 
@@ -61,10 +63,14 @@ class ProcessStage:
         self.folder = folder
         self.journal = folder / "journal"
         self.sockets = Path(tempfile.mkdtemp(prefix="va", dir="/tmp"))  # short on every system
-        self.launcher: Launcher = self.another(stop_grace_seconds)
+        self.launcher: Launcher = self.anew(stop_grace_seconds)
         self._workers: dict[str, Worker] = {}
 
-    def another(self, stop_grace_seconds: float = 0.0) -> ProcessLauncher:
+    async def another(self) -> Launcher:
+        """A launcher like the one of a scheduler that was started again."""
+        return self.anew()
+
+    def anew(self, stop_grace_seconds: float = 0.0) -> ProcessLauncher:
         """A launcher like the one of a scheduler that was started again."""
         return ProcessLauncher(
             self.folder / "workers", self.sockets, stop_grace_seconds, dict(os.environ)
@@ -101,7 +107,7 @@ class ProcessStage:
 
     async def close(self) -> None:
         """Ends every worker."""
-        launcher = self.another()
+        launcher = self.anew()
         for worker in self._workers.values():
 
             async def gone(worker: Worker = worker) -> bool:
@@ -122,10 +128,13 @@ class FakeStage:
         """Time passes whenever the launcher asks for it."""
         self.machine = FakeMachine()
         self._seconds = 0.0
-        self.launcher: Launcher = self.another(stop_grace_seconds)
+        self.launcher: Launcher = self._anew(stop_grace_seconds)
 
-    def another(self, stop_grace_seconds: float = 0.0) -> FakeLauncher:
+    async def another(self) -> Launcher:
         """A launcher like the one of a scheduler that was started again."""
+        return self._anew()
+
+    def _anew(self, stop_grace_seconds: float = 0.0) -> FakeLauncher:
         return FakeLauncher(self.machine, stop_grace_seconds, self._clock)
 
     def _clock(self) -> float:
@@ -156,4 +165,22 @@ class FakeStage:
         """Nothing to end."""
 
 
-Stage = ProcessStage | FakeStage
+class Stage(Protocol):
+    """A launcher, and workers for it."""
+
+    launcher: Launcher
+
+    async def another(self) -> Launcher:
+        """A launcher like the one of a scheduler that was started again."""
+
+    def worker(self, behaviour: str) -> Worker:
+        """A worker that is not created yet."""
+
+    def starts(self, worker: Worker) -> int:
+        """How many processes of it began to work, ever."""
+
+    async def until_working(self, worker: Worker) -> None:
+        """Its program has begun."""
+
+    async def close(self) -> None:
+        """Ends every worker."""

@@ -173,11 +173,11 @@ async def test_a_worker_that_let_go_of_its_lock_is_ended(stage: ProcessStage) ->
 
 async def test_the_grace_goes_on_when_the_scheduler_is_started_again(stage: ProcessStage) -> None:
     worker, pid = await started(stage, "stubborn")
-    patient, hasty = stage.another(NEVER_SECONDS), stage.another(0.0)
+    patient, hasty = stage.anew(NEVER_SECONDS), stage.anew(0.0)
 
     await patient.terminate(stopping(worker))
     asked = (stage.files(worker) / "terminating").read_text()
-    await stage.another(NEVER_SECONDS).terminate(stopping(worker))
+    await stage.anew(NEVER_SECONDS).terminate(stopping(worker))
     still = runs(pid)
     await hasty.terminate(stopping(worker))
 
@@ -195,7 +195,7 @@ async def test_no_zombie_is_left(stage: ProcessStage) -> None:
 
 
 async def test_many_creates_at_once_start_one_process(stage: ProcessStage) -> None:
-    other = stage.another()
+    other = stage.anew()
     workers = [stage.worker("quick") for _ in range(50)]
     for worker in workers:
         create_at_once(worker, stage.launcher, other)

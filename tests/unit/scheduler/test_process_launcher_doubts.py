@@ -51,8 +51,8 @@ async def test_a_number_that_another_process_uses_now_is_left_alone(
     worker, _ = await started(stage, "quick")
     (stage.files(worker) / "pid").write_text(f"{innocent}\n")
 
-    await until_seen(stage.another(), worker, Sight.GONE)
-    await stage.another().terminate(stopping(worker))
+    await until_seen(stage.anew(), worker, Sight.GONE)
+    await stage.anew().terminate(stopping(worker))
 
     assert runs(innocent)
 
@@ -63,7 +63,7 @@ async def test_a_number_used_again_while_a_child_holds_the_lock_is_left_alone(
     worker, pid = await started(stage)
     assert (await look(stage.launcher, worker)).identity
     (stage.files(worker) / "pid").write_text(f"{innocent}\n")
-    later = stage.another(0.0)
+    later = stage.anew(0.0)
 
     await later.terminate(stopping(worker))
     await later.terminate(stopping(worker))
@@ -78,7 +78,7 @@ async def test_what_is_left_of_a_session_is_killed(stage: ProcessStage, leaderle
     worker, _ = await started(stage, "quick")
     (stage.files(worker) / "pid").write_text(f"{leaderless}\n")
 
-    await until_seen(stage.another(), worker, Sight.GONE)
+    await until_seen(stage.anew(), worker, Sight.GONE)
 
     assert left_in(leaderless) == []
 
@@ -90,7 +90,7 @@ async def test_a_worker_of_before_the_reboot_is_gone_and_nobody_is_killed(
     (stage.files(worker) / "pid").write_text(f"{leaderless}\n")
     rewrite_place(stage, worker, boot="an earlier one")
 
-    seen = await until_seen(stage.another(), worker, Sight.GONE)
+    seen = await until_seen(stage.anew(), worker, Sight.GONE)
 
     assert seen.sight is Sight.GONE
     assert len(left_in(leaderless)) == 1
@@ -108,7 +108,7 @@ async def test_a_worker_of_another_machine_proves_nothing(
     (stage.files(worker) / "pid").write_text(f"{leaderless}\n")
     rewrite_place(stage, worker, **changes)
 
-    seen = await until_seen(stage.another(), stopping(worker), Sight.UNKNOWN, Sight.GONE)
+    seen = await until_seen(stage.anew(), stopping(worker), Sight.UNKNOWN, Sight.GONE)
 
     assert seen.sight is Sight.UNKNOWN
     assert len(left_in(leaderless)) == 1
@@ -121,7 +121,7 @@ async def test_a_living_worker_of_another_machine_is_not_killed_by_its_number(
     place = stage.files(worker) / "started"
     before = place.read_text()
     rewrite_place(stage, worker, host="elsewhere", boot="another")
-    later = stage.another(0.0)
+    later = stage.anew(0.0)
 
     await later.terminate(stopping(worker))
     await later.terminate(stopping(worker))
@@ -139,7 +139,7 @@ async def test_a_start_that_cannot_be_read_proves_nothing(
     worker, _ = await started(stage, "quick")
     (stage.files(worker) / "started").write_text(content)
 
-    seen = await until_seen(stage.another(), stopping(worker), Sight.UNKNOWN, Sight.GONE)
+    seen = await until_seen(stage.anew(), stopping(worker), Sight.UNKNOWN, Sight.GONE)
 
     assert seen.sight is Sight.UNKNOWN
 
@@ -149,7 +149,7 @@ async def test_what_is_no_process_id_kills_nothing(stage: ProcessStage, content:
     worker, _ = await started(stage, "quick")
     (stage.files(worker) / "pid").write_text(content)
 
-    seen = await until_seen(stage.another(), worker, Sight.GONE)
+    seen = await until_seen(stage.anew(), worker, Sight.GONE)
 
     assert seen.sight is Sight.GONE
 

@@ -227,7 +227,7 @@ def test_deadline_if_uncalled_a_pod_that_waited_is_gone_only_after_its_own_deadl
 ) -> None:
     body = {"active_deadline_seconds": 3000}
     (worker,) = at("cancelling", identity=None, stopping_at=NOW, body=body).workers
-    took_over = seeing(sight, leader_since=NOW)
+    took_over = seeing(sight, leader_since=NOW, unseen_since={worker.id: NOW})
 
     assert gone(worker, took_over, ahead(seconds)) is proved
 
