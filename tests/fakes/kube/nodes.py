@@ -126,7 +126,10 @@ class Nodes:
         assert found is not None
         running = await start(_container(found, ip))
         self._running[pod] = running
-        if self._objects.get("pods", pod) is not None:
+        now = self._objects.get("pods", pod)
+        if now is None or _over(now):  # deleted while it was starting
+            running.kill()
+        else:
             self.run(pod, ip)
         ended = await running.wait()
         self._logs[pod] = running.log()

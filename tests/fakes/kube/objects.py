@@ -73,6 +73,11 @@ class Objects:
         before = self._now[(kind, name)]
         return self._note(kind, "DELETED", copy.deepcopy(before), before)
 
+    def last(self, kind: Kind, name: str) -> Body:
+        """What an object of this name was at last, also when it is gone."""
+        found = [each.object for each in self._history if each.kind == kind]
+        return next(body for body in reversed(found) if body["metadata"]["name"] == name)
+
     def compact(self) -> None:
         """Drops the history: who watches from before is told 410."""
         self.version += 1
