@@ -63,6 +63,6 @@ def _install(names: Sequence[str]) -> None:
 def _quietly(*words: str) -> bool:
     """Runs apt-get; RUNLEVEL=1: the services of new packages are not started."""
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
-    order = ["apt-get", "--quiet", *words]
+    order = ["apt-get", "--quiet", "--option=DPkg::Lock::Timeout=300", *words]
     done = subprocess.run(order, env=environment, stdout=subprocess.DEVNULL, check=False)
     return done.returncode == 0
