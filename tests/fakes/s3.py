@@ -17,15 +17,24 @@ import pytest
 
 from tests.cluster.up import programs
 from tests.fakes.postgres import free_port
-from videoannotator.settings import StorageSettings
+from videoannotator.settings import RpcSettings, Settings, StorageSettings
 
 ACCESS_KEY = "KEYOFTHETESTS"
 SECRET_KEY = "secret-that-no-worker-may-have"
 BUCKET = "bucket-of-tests"
 REGION = "us-east-1"
+INTERNAL_TOKEN, WORKER_KEY = "1" * 64, "2" * 64
 START_SECONDS = 20.0
 PROGRAM = "versitygw"
 JUDGED = os.environ.get("CI") == "true"
+
+
+def settings_on(storage: StorageSettings, settings: Settings) -> Settings:
+    """The same site, with its bytes on an S3 server."""
+    secrets = {"internal_token": INTERNAL_TOKEN, "worker_key": WORKER_KEY}
+    return settings.model_copy(
+        update={"storage": storage, "rpc": RpcSettings(**secrets)}  # type: ignore[arg-type]
+    )
 
 
 class S3Server:
@@ -56,6 +65,19 @@ class S3Server:
             "secret_access_key": SECRET_KEY,
         }
         return StorageSettings(**{**chosen, **more})
+
+    def environ(self, storage: StorageSettings) -> dict[str, str]:
+        """The same as variables, with the secrets that a site on S3 must be given."""
+        chosen = {
+            "STORAGE__URL": storage.url,
+            "STORAGE__ENDPOINT": storage.endpoint,
+            "STORAGE__REGION": storage.region,
+            "STORAGE__ACCESS_KEY_ID": storage.access_key_id.get_secret_value(),
+            "STORAGE__SECRET_ACCESS_KEY": storage.secret_access_key.get_secret_value(),
+            "RPC__INTERNAL_TOKEN": INTERNAL_TOKEN,
+            "RPC__WORKER_KEY": WORKER_KEY,
+        }
+        return {f"VIDEOANNOTATOR_{name}": value for name, value in chosen.items()}
 
     def unfinished(self) -> list[Path]:
         """What uploads in parts that were neither completed nor given up have left."""

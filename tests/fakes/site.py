@@ -17,6 +17,7 @@ import psutil
 from tests.fakes.databases import url_for
 from videoannotator.blobs import keys
 from videoannotator.blobs.files import FileBlobs
+from videoannotator.blobs.opening import open_blobs
 from videoannotator.domain.access import Principal
 from videoannotator.domain.jobs import JOB_FINAL, JobState, RunState, WorkerState
 from videoannotator.domain.videos import Video
@@ -68,7 +69,7 @@ class Site:
 
     settings: Settings
     database: Database
-    blobs: FileBlobs
+    blobs: FileBlobs  #: or those of another storage, where the settings name one
     catalogue: Catalogue
     user: Principal
 
@@ -78,7 +79,7 @@ class Site:
         await asyncio.to_thread(upgrade, settings.database_url)
         database = Database.open(settings.database_url)
         user = await Access(database).open_principal()
-        blobs = FileBlobs(settings.storage.root)
+        blobs: Any = open_blobs(settings.storage)
         return cls(settings, database, blobs, Catalogue.load(), user)
 
     def adjusted(self, **scheduler: Any) -> "Site":
