@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from videoannotator.domain.errors import Conflict, NotFound, StorageError
@@ -124,6 +124,8 @@ class Loop:
         """Looked at before the rows: a worker that only the rows know is not seen yet."""
         launcher = self._parts.launcher
         watch = launcher.watch()
+        if self.ticked_at is None:  # no rows were read yet: everything would look left over
+            return Seen(watch=replace(watch, strays=()))
         return Seen(watch=watch, sights=await launcher.observe(self._workers))
 
     async def _write_told(self) -> None:
