@@ -72,6 +72,7 @@ def _config(image: Image, layer: str) -> Mapping[str, Any]:
         "os": "linux",
         "config": {"Entrypoint": list(image.entrypoint), "Env": list(image.environment)},
         "rootfs": {"type": "layers", "diff_ids": [layer]},
+        "history": [{"created_by": "tests.cluster.up"}],  # buildah builds on nothing without one
     }
 
 
