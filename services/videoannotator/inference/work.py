@@ -93,7 +93,8 @@ class Work:
         if stage == self._stage:
             return
         self._stage = stage
-        self._voice.accept(Accepted(device=self._device))
+        if self._context is None:
+            self._voice.accept(Accepted(device=self._device))
         self._voice.report(self._progress(stage))
 
     def _progress(self, stage: str) -> Progress:

@@ -26,6 +26,7 @@ from videoannotator.domain.errors import (
     Unavailable,
 )
 from videoannotator.scheduler.launchers import process
+from videoannotator.scheduler.launchers.commands import SCRATCH
 from videoannotator.scheduler.launchers.folders import WorkerFolder
 from videoannotator.scheduler.launchers.interface import Sight
 from videoannotator.scheduler.launchers.process import ProcessLauncher
@@ -189,3 +190,16 @@ async def test_a_full_disk_is_told_and_starts_nothing(
 
     assert (await look(stage.launcher, worker)).sight is Sight.UNSEEN
     assert stage.starts(worker) == 0
+
+
+async def test_what_a_killed_worker_fetched_goes_when_it_is_proved_gone(
+    stage: ProcessStage,
+) -> None:
+    fetch = 'import os; os.makedirs(os.environ["VIDEOANNOTATOR_WORKER_SCRATCH"]); os.kill(0, 9)'
+    worker = stage.running(python(fetch))
+    await stage.launcher.create(worker)
+
+    await until_seen(stage.launcher, worker, Sight.GONE)
+
+    assert (stage.files(worker) / "started").exists()
+    assert not (stage.files(worker) / SCRATCH).exists()

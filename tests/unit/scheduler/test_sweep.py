@@ -11,7 +11,7 @@ from videoannotator.blobs import keys
 from videoannotator.blobs.files import FileBlobs
 from videoannotator.domain.errors import StorageError
 from videoannotator.domain.videos import Video
-from videoannotator.scheduler.sweep import UPLOAD_LIFE_SECONDS, Sweeper
+from videoannotator.scheduler.sweep import LATE_MARGIN_SECONDS, UPLOAD_LIFE_SECONDS, Sweeper
 from videoannotator.store.videos import Videos
 
 NEVER_AGAIN_SECONDS = 10**6
@@ -116,3 +116,38 @@ async def test_while_bytes_cannot_be_deleted_their_row_stays_and_nothing_else_st
     assert doomed.id == stored.video.id
     assert not path.exists()
     assert await videos.doomed() == []
+
+
+SIGNED_SECONDS = 1000.0
+
+
+@pytest.mark.parametrize(
+    ("age_seconds", "deleted"),
+    [(SIGNED_SECONDS - 1, False), (SIGNED_SECONDS + LATE_MARGIN_SECONDS + 5, True)],
+)
+async def test_bytes_of_a_deleted_job_go_once_more_when_nobody_can_write_any_longer(
+    stored: Stored, blobs: FileBlobs, age_seconds: float, deleted: bool
+) -> None:
+    videos = Videos(stored.database)
+    first = Sweeper(blobs, videos, NEVER_AGAIN_SECONDS, late_write_seconds=SIGNED_SECONDS)
+    await first.delete_again("owner", "job")
+    note = blobs.path(keys.doomed("owner", "job"))
+    written = time.time() - age_seconds
+    os.utime(note, (written, written))
+    late = store(blobs, f"{keys.attempt_folder('owner', 'job', 'p', 1)}/late.json")
+    other = store(blobs, f"{keys.attempt_folder('owner', 'job2', 'p', 1)}/late.json")
+
+    # The next scheduler finds the note, too.
+    await Sweeper(blobs, videos, NEVER_AGAIN_SECONDS, late_write_seconds=SIGNED_SECONDS).sweep()
+
+    assert late.exists() is not deleted
+    assert note.exists() is not deleted
+    assert other.exists()
+
+
+async def test_where_nothing_is_signed_nothing_is_noted(stored: Stored, blobs: FileBlobs) -> None:
+    sweeper = Sweeper(blobs, Videos(stored.database), NEVER_AGAIN_SECONDS)
+
+    await sweeper.delete_again("owner", "job")
+
+    assert await blobs.list("") == []
