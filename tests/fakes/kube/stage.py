@@ -1,5 +1,6 @@
 """The Kubernetes launcher over a fake cluster whose containers are processes of this machine."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -117,3 +118,27 @@ class KubernetesStage:
         return await LocalProcess.start(
             container.command, {**container.environment, **words}, folder
         )
+
+
+async def so(condition: Callable[[], object]) -> None:
+    """Waits until it is so."""
+
+    async def true() -> bool:
+        return bool(condition())
+
+    await until(true)
+
+
+async def until_seen(launcher: KubernetesLauncher, worker: Worker, **fields: object) -> None:
+    """Waits until the worker is seen with these fields."""
+
+    async def seen() -> bool:
+        found = await look(launcher, worker)
+        return all(getattr(found, name) == value for name, value in fields.items())
+
+    await until(seen)
+
+
+def worker_of_cluster() -> Worker:
+    """A worker that is not created yet, and that no test lets really run."""
+    return cluster_worker(a_worker(), ["sleep", "60"])

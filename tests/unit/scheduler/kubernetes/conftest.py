@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.kube.cluster import FakeCluster
+from tests.fakes.kube.stage import NAMESPACE, RELEASE, so, worker_of_cluster
+from videoannotator.domain.jobs import Worker
 from videoannotator.scheduler.launchers.kubernetes.cluster import Cluster
+from videoannotator.scheduler.launchers.kubernetes.launcher import KubernetesLauncher, Terms
 
 
 @pytest.fixture
@@ -22,3 +25,20 @@ async def cluster(fake: FakeCluster, tmp_path: Path) -> AsyncIterator[Cluster]:
     opened = await Cluster.open("va", fake.kubeconfig(tmp_path))
     yield opened
     await opened.close()
+
+
+@pytest.fixture
+async def made(fake: FakeCluster, tmp_path: Path) -> AsyncIterator[KubernetesLauncher]:
+    """A launcher that sees the cluster."""
+    client = await Cluster.open(NAMESPACE, fake.kubeconfig(tmp_path))
+    found = KubernetesLauncher(client, Terms(release=RELEASE, second_look_seconds=0.1))
+    await found.start(lambda: None)
+    await so(lambda: not found.watch().trouble)
+    yield found
+    await found.close()
+
+
+@pytest.fixture
+def worker() -> Worker:
+    """A worker that is not created yet."""
+    return worker_of_cluster()
