@@ -14,6 +14,7 @@ from videoannotator.scheduler.launchers.kubernetes.diagnose import (
     waiting_for,
     why_slow,
 )
+from videoannotator.scheduler.launchers.kubernetes.placing import Shortage, read
 
 NOW = datetime(2026, 1, 2, 12, tzinfo=UTC)
 
@@ -96,6 +97,7 @@ FAILURES = {
     "pod-gone-disrupted": (Code.DRAINED, "The cluster took the worker's place."),
     "pod-gone-exit-1": (Code.PIPELINE_ERROR, "The pipeline failed."),
     "pod-gone-exit-66": (Code.GPU_OOM, "The GPU's memory was not enough."),
+    "pod-gone-job-expired": (Code.GPU_OOM, "The GPU's memory was not enough."),
     "pod-gone-killed": (Code.KILLED_UNKNOWN, "The worker was ended by SIGKILL."),
     "preempted": (Code.PREEMPTED, "More urgent work took the worker's place."),
     "preempted-by-node": (Code.PREEMPTED, "More urgent work took the worker's place."),
@@ -354,6 +356,31 @@ def test_only_what_may_pass_by_itself_is_waited_for() -> None:
         Code.UNSCHEDULABLE_CAPACITY
     }
     assert set(PATIENCE_SECONDS) <= {code for code, _ in FAILURES.values()}
+
+
+@pytest.mark.parametrize(
+    ("message", "words", "passing"),
+    [
+        ("1 Insufficient nvidia.com/mig-1g.5gb.", "waits for a GPU", True),
+        ("1 Insufficient amd.com/gpu, 1 Insufficient cpu.", "waits for a GPU", True),
+        ("1 Insufficient cpu.", "waits for a CPU", True),
+        ("1 Insufficient example.org/licence.", "waits for example.org/licence", True),
+        ("no nodes available to schedule pods", "waits for a place on a node", True),
+        ("something that nobody has seen before", "waits for a place on a node", True),
+        (
+            "2 node(s) had untolerated taint {a: b}. preemption: 1 Insufficient cpu.",
+            "no node fits: every node has a taint that is not tolerated",
+            False,
+        ),
+        (
+            "1 node(s) had volume node affinity conflict.",
+            "no node fits: no node can have its volume",
+            False,
+        ),
+    ],
+)
+def test_the_words_of_the_scheduler_are_read(message: str, words: str, passing: bool) -> None:
+    assert read(message) == Shortage(words=words, passing=passing)
 
 
 @pytest.mark.parametrize(
