@@ -67,23 +67,23 @@ serve: $(RUN_READY) ## start api and scheduler on http://localhost:18011
 	@exec $(BIN)/videoannotator serve
 
 .PHONY: test
-test: $(DEV_READY) postgresql s3-server ## run every test; ARGS="tests/unit/store -k lease" runs some
+test: $(DEV_READY) postgresql bucket-server ## run every test; ARGS="tests/unit/store -k lease" runs some
 	@$(BIN)/python -m pytest -n logical --maxprocesses 8 --maxschedchunk 1 $(ARGS)
 
 .PHONY: test-postgresql
-test-postgresql: $(DEV_READY) postgresql s3-server ## run the tests that have a site once more, with its database on PostgreSQL
+test-postgresql: $(DEV_READY) postgresql bucket-server ## run the tests that have a site once more, with its database on PostgreSQL
 	@$(BIN)/python -m pytest -n logical --maxprocesses 8 --maxschedchunk 1 --database postgresql $(ARGS)
 
 .PHONY: postgresql
 postgresql: ## install PostgreSQL and PgBouncer for the tests, where that is possible
 	@tests/postgresql.sh
 
-.PHONY: s3-server
-s3-server: $(DEV_READY) ## build the S3 server for the tests, where Go is installed
+.PHONY: bucket-server
+bucket-server: $(DEV_READY) ## build the S3 server for the tests, where Go is installed
 	@$(BIN)/python -m tests.fakes.s3
 
 .PHONY: test-quick
-test-quick: $(DEV_READY) postgresql s3-server ## run the tests that start and kill no processes
+test-quick: $(DEV_READY) postgresql bucket-server ## run the tests that start and kill no processes
 	@$(BIN)/python -m pytest -n logical --maxprocesses 8 -m "not slow" $(ARGS)
 
 .PHONY: cluster
