@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from tests.chart.pod_security import violations
-from tests.chart.rendering import ROOT, SITES, Body, containers, pods, site, small, the
+from tests.chart.rendering import ROOT, SITES, Body, containers, of_kind, pods, site, small, the
 from tests.chart.workers import worker_bodies
 
 ALL = [(name, *pod) for name in SITES for pod in pods(site(name))]
@@ -102,6 +102,28 @@ def test_no_password_stands_in_a_configuration() -> None:
     told = [each for each in objects if each["kind"] != "Secret" and "hidden" in yaml.dump(each)]
 
     assert told == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (("logLevel=info",), ("logLevel=debug",)),
+        (("pipelines.voice_activity.memory=1Gi",), ("pipelines.voice_activity.memory=2Gi",)),
+        (
+            ("database.existingSecret=", "database.url=postgresql://va:one@h/d"),
+            ("database.existingSecret=", "database.url=postgresql://va:two@h/d"),
+        ),
+    ],
+    ids=["setting", "pipeline", "password"],
+)
+def test_a_change_starts_new_pods_and_no_change_starts_none(
+    before: tuple[str, ...], after: tuple[str, ...]
+) -> None:
+    def templates(sets: tuple[str, ...]) -> list[Body]:
+        return [each["spec"]["template"] for each in of_kind(small(*sets), "Deployment")]
+
+    assert all(one != other for one, other in zip(templates(before), templates(after), strict=True))
+    assert templates(before) == templates((*before, "scheduler.replicas=3"))
 
 
 def test_digests_count_before_tags_and_the_sites_registry_before_both() -> None:

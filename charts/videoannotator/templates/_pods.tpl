@@ -137,6 +137,10 @@ priorityClassName: {{ . }}
 {{- define "videoannotator.checksums" -}}
 checksum/settings: {{ include "videoannotator.allSettings" . | sha256sum }}
 checksum/site: {{ include "videoannotator.site" . | sha256sum }}
+{{- with .Values.database.url }}
+# Too short to guess a password by.
+checksum/database: {{ sha256sum . | trunc 6 | quote }}
+{{- end }}
 {{- end -}}
 
 {{- define "videoannotator.probes" -}}
