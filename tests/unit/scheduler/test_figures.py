@@ -123,7 +123,11 @@ def test_a_job_is_stuck_when_nothing_has_moved_for_an_hour(
 
 def test_a_job_that_waits_or_is_new_to_this_leader_is_not_stuck() -> None:
     rows = at("at work", created_at=ago(9000), up_at=ago(8900))
+    over = at("gone", created_at=ago(9000), up_at=ago(8900), stopping_at=ago(8000))
+    long_led = seeing(Sight.ALIVE, leader_since=ago(10**5))
 
+    assert figures(over, observed=long_led).stuck_jobs == 0
+    assert figures(abandoned(over), observed=long_led).stuck_jobs == 0
     assert figures(a_job(a_run(created_at=ago(9000)))).stuck_jobs == 0
     assert figures(rows, observed=seeing(Sight.ALIVE, leader_since=ago(60))).stuck_jobs == 0
 

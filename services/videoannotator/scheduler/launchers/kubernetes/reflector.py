@@ -43,6 +43,7 @@ from videoannotator.scheduler.launchers.kubernetes.watching import (
     pause_of,
     watch_seconds,
 )
+from videoannotator.telemetry import metrics
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +89,8 @@ class Reflector(Generic[View]):
         self._seen: Sightings[View] = Sightings()
         self._task: asyncio.Task[None] | None = None
         self._first = asyncio.Event()
+        self._name = source.collection.path.rpartition("/")[2]
+        self._started_at = 0.0
         self._synced_at: float | None = None
         self._gapless_since: float | None = None
         self._trouble = ""
@@ -97,15 +100,26 @@ class Reflector(Generic[View]):
     def start(self) -> None:
         """Begins to list and watch, until `close`."""
         if self._task is None:
+            self._started_at = self._instruments.clock()
+            metrics.WATCH_AGE_SECONDS.labels(self._name).set_function(self._age)
             self._task = asyncio.create_task(self._run())
 
     async def close(self) -> None:
         """Stops watching; the copy stays as it is."""
         task, self._task = self._task, None
         if task is not None:
+            metrics.WATCH_AGE_SECONDS.labels(self._name).set_function(lambda: 0.0)
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
+
+    def _age(self) -> float:
+        since = self._started_at if self._synced_at is None else self._synced_at
+        return max(self._instruments.clock() - since, 0.0)
+
+    def _count(self, what: str) -> None:
+        self.counts[what] += 1
+        metrics.WATCH_OUTCOMES.labels(self._name, what).inc()
 
     async def until_synced(self) -> None:
         """Waits for the first whole list."""
@@ -162,7 +176,7 @@ class Reflector(Generic[View]):
     async def _run(self) -> None:
         while True:
             outcome = await self._pass()
-            self.counts[outcome.ending] += 1
+            self._count(outcome.ending)
             self._progress = after(self._progress, outcome, self._timing)
             if not self._progress.version:
                 self._gapless_since = None
@@ -190,7 +204,7 @@ class Reflector(Generic[View]):
         found: dict[str, View] = {}
         token, version = "", ""
         while True:
-            self.counts["list"] += 1
+            self._count("list")
             page = requests.page(self._source.collection, self._source.page, token)
             answer = await self._connection.ask(page)
             items = [each for each in items_of(answer) if uid_of(each)]
@@ -213,7 +227,7 @@ class Reflector(Generic[View]):
 
     async def _watch(self) -> Outcome:
         """Follows all changes until the watch ends."""
-        self.counts["watch"] += 1
+        self._count("watch")
         seconds = watch_seconds(self._instruments.fraction(), self._timing)
         request = requests.watch(self._source.collection, self._progress.version, seconds)
         opened: float | None = None
@@ -222,7 +236,7 @@ class Reflector(Generic[View]):
                 if not stream.answer.fine:
                     return await self._not_opened(stream.answer)
                 opened = self._instruments.clock()
-                self.counts["opened"] += 1
+                self._count("opened")
                 outcome = await self._follow(stream)
         except Unavailable as error:
             outcome = _outcome(Ending.BROKEN, error, None)
@@ -258,7 +272,7 @@ class Reflector(Generic[View]):
         uid = uid_of(happening.object)
         if happening.kind == "BOOKMARK" or not uid:
             return
-        self.counts["event"] += 1
+        self._count("event")
         if self._apply(happening.kind, uid, happening.object, now):
             self._changed()
 
