@@ -17,6 +17,7 @@ from videoannotator.domain.errors import (
     Unavailable,
     VideoAnnotatorError,
 )
+from videoannotator.scheduler.launchers.kubernetes import cluster as client
 from videoannotator.scheduler.launchers.kubernetes import requests
 from videoannotator.scheduler.launchers.kubernetes.cluster import Cluster
 from videoannotator.scheduler.launchers.kubernetes.requests import Request
@@ -92,7 +93,10 @@ async def test_after_an_unknown_outcome_the_first_is_found_by_its_name(
     assert fake.count("create-jobs") == 2
 
 
-async def test_creates_go_ten_at_a_time(fake: FakeCluster, cluster: Cluster) -> None:
+async def test_creates_go_ten_at_a_time(
+    fake: FakeCluster, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "CREATE_PATIENCE_SECONDS", 60.0)  # the machine may be slow
     hold = Hold()
     fake.faults.add("create-jobs", hold, times=12)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.certificates import Authority
+from tests.fakes.kube.bodies import job_body
 from tests.fakes.kube.cluster import FakeCluster
 from videoannotator.domain.errors import Forbidden, InvalidSetting, Unavailable
 from videoannotator.scheduler.launchers.kubernetes.cluster import Cluster
@@ -25,6 +26,20 @@ async def test_a_new_token_is_read_when_the_old_one_is_refused(
 
     assert await cluster.get_job("a") is None
     assert [each.token for each in fake.requests] == ["secret", "secret", "new"]
+
+
+async def test_a_create_is_not_sent_a_second_time_with_the_new_token(
+    fake: FakeCluster, cluster: Cluster, tmp_path: Path
+) -> None:
+    fake.server.tokens = {"new"}
+    fake.kubeconfig(tmp_path, token="new")
+
+    with pytest.raises(Unavailable, match="replaced"):
+        await cluster.create_job(job_body("a"))
+    assert fake.count("create-jobs") == 1
+    made = await cluster.create_job(job_body("a"))
+
+    assert made.uid == fake.job("a")["metadata"]["uid"]
 
 
 @pytest.mark.parametrize(

@@ -216,20 +216,21 @@ async def test_a_silent_path_is_left_and_nothing_is_missed(
         assert fake.count("list-pods") == 1
 
 
-async def test_bookmarks_keep_a_quiet_watch_open(fake: FakeCluster, cluster: Cluster) -> None:
-    fake.server.bookmark_seconds = 0.05
-
-    async with reflecting(cluster, timing=Timing(idle_seconds=2.0)) as copy:
+async def test_a_bookmark_moves_our_place_in_the_history(
+    fake: FakeCluster, cluster: Cluster
+) -> None:
+    async with reflecting(cluster) as copy:
         await copy.synced()
-        version = fake.objects.version + 1
-        fake.objects.add("pods", {"metadata": {"name": "stranger"}})  # moves the history alone
+        first = fake.objects.version
+        fake.objects.add("pods", pod_body("stranger"))  # moves the history of others
         copy.pace.now += 100.0
+        fake.server.bookmark()
         await eventually(lambda: copy.reflector.synced_at == copy.pace.now)
         fake.server.break_watches()
         await eventually(lambda: fake.count("watch-pods") == 2)
 
         places = [e.query["resourceVersion"] for e in fake.requests if e.kind == "watch-pods"]
-        assert places == [str(version - 1), str(version)]
+        assert places == [str(first), str(first + 1)]
 
 
 async def test_until_a_slow_list_is_whole_nothing_is_fresh(

@@ -23,7 +23,7 @@ from kubernetes.aio.config.incluster_config import (
     InClusterConfigLoader,
 )
 
-from videoannotator.domain.errors import InvalidSetting
+from videoannotator.domain.errors import InvalidSetting, Unavailable
 from videoannotator.scheduler.launchers.kubernetes.answers import (
     CREDENTIALS,
     Answer,
@@ -123,9 +123,11 @@ class Connection:
         it is a request that this program never sends.
         """
         answer = await self._once(request)
-        if answer.status == 401 and await self._has_new_token():
-            return await self._once(request)  # nothing was carried out for the old token
-        return answer
+        if answer.status != 401 or not await self._has_new_token():
+            return answer
+        if request.method == "POST":  # a create leaves within its time, or not at all
+            raise Unavailable("The credentials for the API server were replaced; call again.")
+        return await self._once(request)  # nothing was carried out for the old token
 
     async def ask(self, request: Request) -> dict[str, Any]:
         """The JSON of an answer that is fine.
