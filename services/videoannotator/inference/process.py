@@ -1,6 +1,7 @@
 """The life of a worker's process: start, serve, and end for one of three reasons."""
 
 import asyncio
+import contextlib
 import faulthandler
 import os
 import signal
@@ -117,8 +118,10 @@ def _not_called() -> Failure:
 def end_session() -> None:
     """Asks what the pipeline left running to end, when this process leads its own session.
 
-    Under a launcher the rest is killed anyway; this is for a worker that ends without one.
+    Under a launcher the rest is killed anyway; this is for a worker that ends without one. In a
+    container this process is number 1, and its group stands for all others: there may be none.
     """
     if os.getpid() == os.getsid(0) == os.getpgrp():
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        os.killpg(os.getpgrp(), signal.SIGTERM)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(os.getpgrp(), signal.SIGTERM)
