@@ -64,7 +64,7 @@ def lines() -> Iterator[StringIO]:
     stream = StringIO()
     root = logging.getLogger()
     before = root.handlers, root.level
-    configure("test", TelemetrySettings(log_level="debug", log_format="json"), stream)
+    configure("test", TelemetrySettings(log_level="info", log_format="json"), stream)
     yield stream
     root.handlers, root.level = before
 

@@ -34,9 +34,9 @@ RANGE_BYTES = 4 * MIB  # of one reading request: a slow reader holds no connecti
 LARGEST_COPY_BYTES = 5 * 1024 * MIB  # by one request, says S3
 LIST_AT_ONCE = 1000  # keys in one answer, says S3
 
-#: Every request ends: at once when nobody answers, a little later when an answer stalls. Only the
-#: copy of a large video and the end of a large upload take their time.
-CONNECT_SECONDS, STALL_SECONDS, REQUEST_SECONDS = 5, 60, 900
+#: Every request ends: at once when nobody answers, a little later when an answer stalls. Of a copy,
+#: and of an upload whose parts are joined, some servers say nothing before it is done.
+CONNECT_SECONDS, STALL_SECONDS, SILENCE_SECONDS, REQUEST_SECONDS = 5, 60, 600, 900
 RETRIES, RETRY_SECONDS = 5, 60
 
 #: Of a failed listing, and of some servers' answers, the library knows the text alone.
@@ -55,7 +55,8 @@ class S3Blobs:
 
     def __init__(self, storage: StorageSettings) -> None:
         """Nothing is asked of the server before the first use."""
-        self._store = _opened(storage)
+        self._store = _opened(storage, STALL_SECONDS)
+        self._patient = _opened(storage, SILENCE_SECONDS)
 
     async def put(
         self, key: str, chunks: AsyncIterator[bytes], *, max_bytes: int | None = None
@@ -78,7 +79,7 @@ class S3Blobs:
         pipe = Pipe()
         sending = asyncio.ensure_future(
             obstore.put_async(
-                self._store,
+                self._patient,
                 key,
                 pipe,
                 use_multipart=True,
@@ -97,7 +98,7 @@ class S3Blobs:
             await self.put(target, self.read(source))
         else:
             with _errors():
-                await obstore.copy_async(self._store, source, target)
+                await obstore.copy_async(self._patient, source, target)
         await self._delete([source])
 
     async def size(self, key: str) -> int:
@@ -211,7 +212,7 @@ def part_bytes(max_bytes: int | None) -> int:
     return max(PART_BYTES, -(-least // MIB) * MIB)
 
 
-def _opened(storage: StorageSettings) -> S3Store:
+def _opened(storage: StorageSettings, stall_seconds: int) -> S3Store:
     config: S3Config = {"region": storage.region}
     if storage.endpoint:
         config["endpoint"] = storage.endpoint
@@ -225,7 +226,7 @@ def _opened(storage: StorageSettings) -> S3Store:
         client_options={
             "allow_http": storage.endpoint.startswith("http://"),
             "connect_timeout": f"{CONNECT_SECONDS}s",
-            "read_timeout": f"{STALL_SECONDS}s",
+            "read_timeout": f"{stall_seconds}s",
             "timeout": f"{REQUEST_SECONDS}s",
         },
         retry_config={
