@@ -65,11 +65,6 @@ def program(name: str) -> Path:
     return path
 
 
-def programs(names: Iterable[str]) -> dict[str, Path]:
-    """The paths of several programs; those of one Go module are built by one command."""
-    return {name: program(name) for name in names}
-
-
 def link(folder: Path = CACHE / "bin", names: Iterable[str] = SOURCES) -> Path:
     """Fills a folder for PATH with links to the programs that are built; the folder."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -115,7 +110,7 @@ def _build_once(name: str, source: Source, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with _locked(path.parent / "lock"):
         if not path.exists():
-            print(f"Building {name} {source.version or KUBERNETES} (once)", file=sys.stderr)
+            print(f"Building {name} (once)", file=sys.stderr, flush=True)
             _build(source, path)
     _forget_older(name, path.parent)
 

@@ -22,9 +22,10 @@ from tests.cluster.up import (
     removing,
 )
 from tests.cluster.up.places import DNS_READY_PORT, KUBECONFIG, PLACES
-from tests.cluster.up.programs import SOURCES, link, program
+from tests.cluster.up.programs import link, program
 
 CONTAINERD = Path("/usr/bin/containerd")
+BY_HAND = ("kubectl", "helm")
 FIRST = ("etcd", "kube-apiserver", "containerd")
 #: Those that start together, once these answer.
 LAST = tuple(name for name in components.COMPONENTS if name not in FIRST)
@@ -45,17 +46,17 @@ def up(gpus: int) -> None:
 
 
 def _programs() -> dict[str, Path]:
-    """Every program that runs here or is used by hand, built."""
-    built = {name: program(name) for name in SOURCES}
+    """The program of every component, and those that are used by hand, built."""
+    built = {name: program_of(name) for name in components.COMPONENTS}
+    for name in BY_HAND:
+        program(name)
     link()
-    return {name: program_of(name, built) for name in components.COMPONENTS}
+    return built
 
 
-def program_of(component: str, built: dict[str, Path] | None = None) -> Path:
+def program_of(component: str) -> Path:
     """The program of a component; containerd is Debian's."""
-    if component == "containerd":
-        return CONTAINERD
-    return built[component] if built else program(component)
+    return CONTAINERD if component == "containerd" else program(component)
 
 
 def fingerprint_of(programs: dict[str, Path]) -> str:
