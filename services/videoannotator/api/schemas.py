@@ -43,6 +43,7 @@ def job_body(
     """A job as JSON. `base` is the root path, `now` ends the GPU seconds of a living worker."""
     job, video = rows.job, rows.video
     waiting = [run for run in rows.runs if run.state is RunState.PENDING]
+    starting = [run for run in rows.runs if run.state is RunState.STARTING]
     files = None if artifacts is None else tuple(artifacts)
     runs = [run_body(rows, run, now, base=base, artifacts=files) for run in rows.runs]
     return JobBody(
@@ -67,7 +68,7 @@ def job_body(
         queue_position=min(
             (run.queue_position for run in waiting if run.queue_position), default=None
         ),
-        waiting_reason=_first_reason(waiting),
+        waiting_reason=_first_reason(waiting) or _first_reason(starting),
         progress=rows.progress,
         eta_seconds=_eta(rows.runs),
         runs=runs,
@@ -93,7 +94,7 @@ def run_body(
         rate=run.progress.rate,
         eta_seconds=_eta([run]),
         queue_position=run.queue_position if waits else None,
-        waiting_reason=_first_reason([run]) if waits else None,
+        waiting_reason=_first_reason([run]),
         parameters=dict(run.parameters),
         ignored_parameters=dict(run.ignored_parameters),
         summary=dict(run.summary),
@@ -105,10 +106,15 @@ def run_body(
     )
 
 
-def _first_reason(waiting: Sequence[Run]) -> str | None:
-    """What the first run that has a reason waits for; None when nothing waits."""
+def _first_reason(runs: Sequence[Run]) -> str | None:
+    """What the first run that has a reason waits for; None when nothing waits.
+
+    A run with a worker waits for what the worker waits for: a place, an image.
+    """
+    waiting = [run for run in runs if run.state in (RunState.PENDING, RunState.STARTING)]
     reasons = (run.waiting_reason for run in waiting if run.waiting_reason)
-    return next(reasons, NOT_LOOKED_AT if waiting else None)
+    unseen = any(run.state is RunState.PENDING for run in waiting)
+    return next(reasons, NOT_LOOKED_AT if unseen else None)
 
 
 def _failure(run: Run) -> FailureBody | None:

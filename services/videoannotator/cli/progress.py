@@ -104,7 +104,7 @@ def state(run: Run) -> str:
     parts = [str(run.status)]
     if run.status is RunState.RUNNING:
         parts += [run.stage, f"{run.progress:.0%}", f"{run.rate:.1f}x" if run.rate else ""]
-    elif run.status is RunState.PENDING:
+    elif run.status in (RunState.PENDING, RunState.STARTING):
         parts.append(run.waiting_reason)
     elif run.status is RunState.SUCCEEDED:
         parts += [found(run), duration(run.seconds)]

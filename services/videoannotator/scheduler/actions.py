@@ -97,6 +97,7 @@ class MarkUnproven(Action):
 
     worker_id: str
     unproven: bool
+    detail: str = ""  #: what is seen instead of its end, for people
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,8 +124,8 @@ class Purge(Action):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait(Action):
-    """Tell why a run waits, and where in the queue."""
+    """Tell why a run waits, and where in the queue; none once it has a worker."""
 
     run_id: str
-    position: int
-    reason: str
+    position: int | None
+    reason: str  #: empty: it waits no more

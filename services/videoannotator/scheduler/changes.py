@@ -59,8 +59,8 @@ def decide(
             made = begin_cancel(rows, now)
         case MarkGone(worker_id=worker_id, failure=lost):
             made = mark_gone(rows, worker_id, lost, now)
-        case MarkUnproven(worker_id=worker_id, unproven=unproven):
-            made = mark_unproven(rows, worker_id, unproven, now)
+        case MarkUnproven(worker_id=worker_id, unproven=unproven, detail=detail):
+            made = mark_unproven(rows, worker_id, unproven, now, detail)
         case Settle(run_id=run_id, examined=examined):
             made = settle(rows, run_id, examined, policy, now, dice)
     return made
@@ -112,7 +112,7 @@ def mark_up(rows: JobRows, worker_id: str, identity: str, now: datetime) -> Chan
     if run is None or run.state is not RunState.STARTING:
         return None
     return Changes(
-        runs=(replace(run, state=RunState.RUNNING),),
+        runs=(replace(run, state=RunState.RUNNING, waiting_reason=""),),
         workers=(
             replace(
                 worker, state=WorkerState.UP, identity=identity, up_at=now, last_contact_at=now
@@ -186,14 +186,22 @@ def mark_gone(
     return Changes(attempts=(over,), workers=(gone,))
 
 
-def mark_unproven(rows: JobRows, worker_id: str, unproven: bool, now: datetime) -> Changes | None:
-    """Marks since when a worker cannot be proved gone, or takes the mark away."""
+def mark_unproven(
+    rows: JobRows, worker_id: str, unproven: bool, now: datetime, detail: str = ""
+) -> Changes | None:
+    """Marks since when a worker cannot be proved gone, or takes the mark away.
+
+    The owner is told, with what is seen instead: `detail`.
+    """
     worker = worker_of(rows, worker_id)
     if worker is None or worker.state is not WorkerState.STOPPING:
         return None
     if unproven == (worker.unproven_since is not None):
         return None
-    return Changes(workers=(replace(worker, unproven_since=now if unproven else None),))
+    marked = replace(worker, unproven_since=now if unproven else None)
+    told = f"The worker's end cannot be proved: {detail}".removesuffix(": ") + "."
+    logs = ((worker.run_id, "warning", told),) if unproven else ()
+    return Changes(workers=(marked,), logs=logs)
 
 
 def settle(

@@ -54,7 +54,7 @@ def reconcile(
         for worker in job.workers:
             if worker.state is not WorkerState.GONE:
                 actions += _of_worker(job, worker, observed, policy, now)
-    return [*actions, *_queue(observed, rows, policy, now)]
+    return [*actions, *_launches(rows, observed), *_queue(observed, rows, policy, now)]
 
 
 # --- jobs and runs
@@ -176,7 +176,8 @@ def _stopping(
         yield EndAttempt(job_id=job.job.id, worker_id=worker.id, ended=contact.ended)
     doubtful = seen is not None and seen.sight is Sight.UNKNOWN
     if doubtful != (worker.unproven_since is not None):
-        yield MarkUnproven(job_id=job.job.id, worker_id=worker.id, unproven=doubtful)
+        detail = "" if seen is None else seen.detail
+        yield MarkUnproven(job_id=job.job.id, worker_id=worker.id, unproven=doubtful, detail=detail)
     if worker.id not in observed.busy:
         yield Terminate(job_id=job.job.id, worker_id=worker.id)
 
@@ -185,7 +186,20 @@ def _open(job: JobRows, worker: Worker) -> bool:
     return any(attempt.worker_id == worker.id and attempt.open for attempt in job.attempts)
 
 
-# --- the queue
+# --- what runs wait for
+
+
+def _launches(rows: tuple[JobRows, ...], observed: Observed) -> Iterator[Action]:
+    """What a run with a worker that cannot be called yet waits for, where the launcher knows."""
+    for job in rows:
+        workers = {worker.run_id: worker for worker in job.workers if worker.charged}
+        for run in job.runs:
+            worker = workers.get(run.id)
+            if run.state is not RunState.STARTING or worker is None:
+                continue
+            seen = observed.sights.get(worker.id)
+            if seen is not None and seen.phase is not None and seen.detail != run.waiting_reason:
+                yield Wait(job_id=run.job_id, run_id=run.id, position=None, reason=seen.detail)
 
 
 def _queue(

@@ -122,6 +122,8 @@ class Shell:
                 self._examine(action, rows)
             case Purge():
                 return await self._purge(rows)
+            case Wait():
+                pass  # told for all at once
             case _:
                 return await self._decide(action, now)
         return False

@@ -74,6 +74,20 @@ async def test_a_reason_of_the_scheduler_goes_first(site: ApiSite) -> None:
     assert [run["waiting_reason"] for run in job["runs"]] == [UNSEEN, "no free slot"]
 
 
+async def test_a_run_that_starts_waits_for_what_its_worker_waits_for(site: ApiSite) -> None:
+    job_id = await submit(site)
+    told = {"state": RunState.STARTING, "waiting_reason": "image is being pulled"}
+    await site.change(
+        job_id,
+        lambda rows, _: Changes(runs=tuple(replace(run, **told) for run in rows.runs)),
+    )
+
+    job = await shown(site, job_id)
+
+    assert job["waiting_reason"] == "image is being pulled"
+    assert [run["waiting_reason"] for run in job["runs"]] == ["image is being pulled"] * 2
+
+
 async def test_what_does_not_wait_has_no_reason(site: ApiSite) -> None:
     job_id = await submit(site)
     await site.start(job_id)

@@ -76,6 +76,7 @@ def test_a_size_in_words(count: int, words: str) -> None:
     [
         (run("pending", waiting_reason="waiting for a slot"), "pending, waiting for a slot"),
         (run("starting"), "starting"),
+        (run("starting", waiting_reason="waits for a GPU"), "starting, waits for a GPU"),
         (run("running"), "running, detect, 40%, 12.5x"),
         (run("running", rate=0, stage=""), "running, 40%"),
         (run("succeeded"), "succeeded, 12 scenes, 2.0 s"),
