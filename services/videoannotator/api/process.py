@@ -112,8 +112,14 @@ class Api:
         """Requests are served; False when that broke."""
         return self._http.alive
 
-    async def _ready(self) -> bool:
-        return not self._operations.closed and (await self._operations.system.health(None)).healthy
+    async def _ready(self) -> str:
+        """Why it takes no requests; empty: it does."""
+        if self._operations.closed:
+            return "It is being stopped."
+        health = await self._operations.system.health(None)
+        parts = {"database": health.database, "storage": health.storage}
+        broken = [name for name, part in parts.items() if part.status == "error"]
+        return f"What does not work: {', '.join(broken)}." if broken else ""
 
     async def stop(self) -> None:
         """Says that it is not ready, ends the streams, lets the requests under way finish."""

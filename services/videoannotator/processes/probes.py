@@ -14,8 +14,8 @@ READ_SECONDS = 5.0
 MOST_HEAD_BYTES = 16 * 1024
 JSON = "application/json"
 
-#: Tells whether the process can do its work.
-Ready = Callable[[], Awaitable[bool]]
+#: Tells why the process cannot do its work, and what to do; empty: it can.
+Ready = Callable[[], Awaitable[str]]
 Answer = tuple[HTTPStatus, str, bytes]
 
 
@@ -74,13 +74,14 @@ class Probes:
         return HTTPStatus.NOT_FOUND, JSON, _status("only /livez, /readyz and /metrics")
 
     async def _readiness(self) -> Answer:
-        if await self._ready():
+        reason = await self._ready()
+        if not reason:
             return HTTPStatus.OK, JSON, _status("ok")
-        return HTTPStatus.SERVICE_UNAVAILABLE, JSON, _status("not ready")
+        return HTTPStatus.SERVICE_UNAVAILABLE, JSON, _status("not ready", reason=reason)
 
 
-def _status(word: str) -> bytes:
-    return json.dumps({"status": word}).encode()
+def _status(word: str, **more: str) -> bytes:
+    return json.dumps({"status": word, **more}).encode()
 
 
 def _written(status: HTTPStatus, media_type: str, body: bytes) -> bytes:

@@ -79,8 +79,10 @@ async def _probes(
         return
     leader = Leader(database)
 
-    async def ready() -> bool:
-        return scheduler.alive and await _answers(leader)
+    async def ready() -> str:
+        if not scheduler.alive:
+            return "The scheduler has ended; it must be restarted."
+        return await _silence(leader) or scheduler.trouble
 
     probes = Probes(ready)
     bound = await probes.start(host, port)
@@ -90,10 +92,10 @@ async def _probes(
         await probes.stop()
 
 
-async def _answers(leader: Leader) -> bool:
-    """Whether the database answers; a standby is as ready as a leader."""
+async def _silence(leader: Leader) -> str:
+    """Why the database does not answer; a standby is as ready as a leader."""
     try:
         await leader.read()
-    except VideoAnnotatorError:
-        return False
-    return True
+    except VideoAnnotatorError as error:
+        return f"{error.message} {error.hint}".strip()
+    return ""

@@ -84,6 +84,11 @@ class Scheduler:
         """It leads or stands by; False when it broke, which only a restart mends."""
         return self._running is not None and not self._running.done()
 
+    @property
+    def trouble(self) -> str:
+        """Why workers cannot be seen or started, for people; empty: they can."""
+        return self._parts.launcher.watch().trouble
+
     async def stop(self, *, take_workers: bool) -> None:
         """Gives the leadership up.
 

@@ -15,7 +15,7 @@ from videoannotator.processes.probes import Probes
 class Process:
     """Ready or not."""
 
-    ready = True
+    trouble = ""
 
 
 @pytest.fixture
@@ -25,8 +25,8 @@ def process() -> Process:
 
 @pytest.fixture
 async def address(process: Process) -> AsyncIterator[str]:
-    async def ready() -> bool:
-        return process.ready
+    async def ready() -> str:
+        return process.trouble
 
     served = Probes(ready)
     port = await served.start("127.0.0.1", 0)
@@ -39,13 +39,21 @@ async def get(url: str, method: str = "GET") -> httpx.Response:
         return await client.request(method, url)
 
 
-@pytest.mark.parametrize(("ready", "status"), [(True, 200), (False, 503)])
-async def test_readiness_is_the_process_own(
-    address: str, process: Process, ready: bool, status: int
+@pytest.mark.parametrize(
+    ("trouble", "status", "told"),
+    [
+        ("", 200, {"status": "ok"}),
+        ("No cluster.", 503, {"status": "not ready", "reason": "No cluster."}),
+    ],
+)
+async def test_readiness_is_the_process_own_and_says_why_not(
+    address: str, process: Process, trouble: str, status: int, told: dict[str, str]
 ) -> None:
-    process.ready = ready
+    process.trouble = trouble
 
-    assert (await get(f"{address}/readyz?x")).status_code == status
+    answer = await get(f"{address}/readyz?x")
+
+    assert (answer.status_code, answer.json()) == (status, told)
     assert (await get(f"{address}/livez")).status_code == 200
 
 
@@ -91,8 +99,8 @@ async def test_nonsense_ends_its_own_connection_alone(
 
 
 async def test_a_port_that_is_taken_is_refused_by_the_name_of_its_setting() -> None:
-    async def ready() -> bool:
-        return True
+    async def ready() -> str:
+        return ""
 
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
