@@ -15,6 +15,7 @@ OUTPUT ?= results
 ARGS ?=
 SEED ?=
 ONLY ?=
+GPUS ?= 2
 IMAGES ?= control,scene,speech,person,face,audio,voice
 BASE_IMAGE ?=
 IMAGE_TAG ?=
