@@ -66,8 +66,16 @@ def make(folder: Path) -> None:
 
 def orders() -> list[tuple[str, ...]]:
     """The openssl commands, in their order."""
+    return [_authority(), *map(_signed, CERTIFICATES), *_accounts()]
+
+
+def _accounts() -> list[tuple[str, ...]]:
+    """The key that signs the tokens of service accounts, and the one that tests them."""
     curve = ("-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256")
-    return [_authority(), *map(_signed, CERTIFICATES), ("genpkey", *curve, "-out", "accounts.key")]
+    return [
+        ("genpkey", *curve, "-out", "accounts.key"),
+        ("pkey", "-in", "accounts.key", "-pubout", "-out", "accounts.pub"),
+    ]
 
 
 def _authority() -> tuple[str, ...]:

@@ -86,7 +86,7 @@ def _api_server(places: Places) -> Mapping[str, object]:
         "kubelet-client-key": pki / "kubelet-client.key",
         "kubelet-preferred-address-types": "InternalIP",
         "service-account-issuer": f"https://kubernetes.default.svc.{DOMAIN}",
-        "service-account-key-file": pki / "accounts.key",
+        "service-account-key-file": pki / "accounts.pub",
         "service-account-signing-key-file": pki / "accounts.key",
         "service-cluster-ip-range": SERVICES,
         "authorization-mode": "Node,RBAC",

@@ -16,7 +16,7 @@ PROGRAM = Path("/bin/program")
 def made() -> set[Path]:
     """Every file that the start writes before the first program starts."""
     written = [word for order in certificates.orders() for word in order]
-    keys = {PLACES.pki / name for name in written if name.endswith((".crt", ".key"))}
+    keys = {PLACES.pki / name for name in written if name.endswith((".crt", ".key", ".pub"))}
     users = {PLACES.kubeconfig(user) for user in configuration.USERS}
     return keys | users | set(configuration.files(PLACES))
 
