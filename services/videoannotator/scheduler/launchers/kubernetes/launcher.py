@@ -13,6 +13,7 @@ from videoannotator.domain.errors import Conflict, Forbidden, Unavailable, Video
 from videoannotator.domain.jobs import Worker
 from videoannotator.scheduler.launchers.interface import Observation, Phase, Sight, Stray, Watch
 from videoannotator.scheduler.launchers.kubernetes import names
+from videoannotator.scheduler.launchers.kubernetes.avoiding import Avoided
 from videoannotator.scheduler.launchers.kubernetes.believing import Beliefs, utc_now
 from videoannotator.scheduler.launchers.kubernetes.cluster import Cluster
 from videoannotator.scheduler.launchers.kubernetes.ending import Ending
@@ -81,6 +82,7 @@ class KubernetesLauncher:
         )
         self._ending = Ending(cluster, terms.clock)
         self._beliefs = Beliefs()
+        self._avoided = Avoided(terms.clock)
         self._made: dict[str, tuple[JobView, float]] = {}  #: answered creates, and when
         self._traces: dict[str, Trace] = {}  #: as of the last change
         self._stale_traces = True
@@ -127,9 +129,10 @@ class KubernetesLauncher:
 
     def _look(self, worker: Worker, traces: Mapping[str, Trace]) -> Observation:
         trace = self._whole(worker.id, traces)
-        failure = diagnosis_of(worker, trace)
-        believed = self._beliefs.believed(worker.id, failure, pod_of(worker, trace))
-        seen = sight_of(worker, trace, believed, utc_now())
+        failure, pod, now = diagnosis_of(worker, trace), pod_of(worker, trace), utc_now()
+        believed = self._beliefs.believed(worker.id, failure, pod)
+        self._avoided.judge(pod, believed, now)
+        seen = sight_of(worker, trace, believed, now)
         missing = seen.sight is Sight.UNKNOWN
         self._scout.notice(worker.id, missing=missing)
         return seen
@@ -184,6 +187,11 @@ class KubernetesLauncher:
                 return copy.trouble or "the cluster has not answered yet"
         until, message = self._refused
         return message if now < until else ""
+
+    @property
+    def avoided_nodes(self) -> tuple[str, ...]:
+        """Where the next worker had better not run."""
+        return self._avoided.nodes()
 
     # --- what is left
 

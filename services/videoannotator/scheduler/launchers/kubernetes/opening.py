@@ -58,6 +58,7 @@ class ClusterWorkers:
                 attempt_folder=keys.attempt_folder(
                     owner_id, job_id, draft.run.pipeline, draft.attempt
                 ),
+                avoided_nodes=self.launcher.avoided_nodes,
             ),
         )
         return {BODY: body, "active_deadline_seconds": active_deadline_seconds(body)}
