@@ -7,6 +7,7 @@ import pytest
 
 from videoannotator.domain.errors import Stopped
 from videoannotator.domain.jobs import Progress
+from videoannotator.domain.videos import Probe
 from videoannotator.inference.messages import KEPT_LINES, Messages
 from videoannotator.rpc.work import Accepted, Completed, LogLine, WorkEvent
 
@@ -51,6 +52,23 @@ async def test_accepted_comes_first_even_when_nothing_was_accepted() -> None:
     messages.finish(END)
 
     assert await everything(messages.follow()) == [Accepted(), END]
+
+
+async def test_a_video_that_was_fetched_first_is_told_once_it_is_known() -> None:
+    known = Accepted(probe=Probe(container="mp4", duration_seconds=9), device="cpu")
+    messages = Messages()
+    messages.accept(ACCEPTED)
+    early = asyncio.create_task(everything(messages.follow()))
+    await asyncio.sleep(0)
+    messages.report(at(0))
+    await asyncio.sleep(0)
+
+    messages.accept(known)
+    messages.accept(ACCEPTED)
+    messages.finish(END)
+
+    assert await early == [ACCEPTED, at(0), known, END]
+    assert await everything(messages.follow()) == [known, at(0), END]
 
 
 async def test_a_stream_hears_what_comes_while_it_listens() -> None:
