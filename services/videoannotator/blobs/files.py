@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, TypeVar
@@ -62,7 +63,7 @@ class FileBlobs:
 
         Raises: TooLarge at the chunk that passes `max_bytes`; nothing is left behind then.
         """
-        writing = _Writing(self.path(key))
+        writing = _Writing(partial(self.path, key))
         try:
             rest: list[bytes] = []
             async for batch in _batches(chunks, max_bytes, rest):
@@ -137,9 +138,9 @@ class FileBlobs:
 class _Writing:
     """One unfinished put: at most one batch is with a thread while the next one is gathered."""
 
-    def __init__(self, target: Path) -> None:
-        self._target = target
-        self._partial = target.parent / f"{PARTIAL}{uuid.uuid4().hex}"
+    def __init__(self, target: Callable[[], Path]) -> None:
+        self._place = target  # asked for in the thread: it looks at every folder on the way
+        self._target = self._partial = Path()
         self._file: BinaryIO | None = None
         self._sha256 = hashlib.sha256()
         self._size = 0
@@ -169,6 +170,8 @@ class _Writing:
 
     def _opened(self) -> BinaryIO:
         if self._file is None:
+            self._target = self._place()
+            self._partial = self._target.parent / f"{PARTIAL}{uuid.uuid4().hex}"
             self._target.parent.mkdir(parents=True, exist_ok=True)
             self._file = self._partial.open("xb")
         return self._file
