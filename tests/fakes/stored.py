@@ -7,6 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
+import aiosqlite
+import psycopg
+import pytest
 from sqlalchemy import Engine, event
 
 from videoannotator.domain.access import Principal, Role
@@ -59,6 +62,29 @@ def counted_statements() -> Iterator[list[str]]:
         event.remove(Engine, "before_cursor_execute", note)
 
 
+@contextmanager
+def counted_steps() -> Iterator[list[str]]:
+    """What the event loop waits for meanwhile: a visit of SQLite's thread, a message to PostgreSQL.
+
+    Either may carry many statements.
+    """
+    seen: list[str] = []
+    visit, send = aiosqlite.Connection._execute, psycopg.AsyncCursor.execute
+
+    async def visited(self: Any, *what: Any, **how: Any) -> Any:
+        seen.append("visit")
+        return await visit(self, *what, **how)
+
+    async def sent(self: Any, *what: Any, **how: Any) -> Any:
+        seen.append("message")
+        return await send(self, *what, **how)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(aiosqlite.Connection, "_execute", visited)
+        patched.setattr(psycopg.AsyncCursor, "execute", sent)
+        yield seen
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
     """What is in the database at the beginning: one researcher with one video, one leader."""
@@ -85,6 +111,11 @@ class Stored:
             jobs=Jobs(database),
             schedule=Schedule(database),
         )
+
+    @property
+    def on_postgresql(self) -> bool:
+        """Whether it is a database of PostgreSQL, else one of SQLite."""
+        return self.database._writes.dialect.name == "postgresql"
 
     async def submit(self, *pipelines: str, **fields: Any) -> JobRows:
         """Submits a job of the researcher."""

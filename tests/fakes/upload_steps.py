@@ -8,6 +8,7 @@ from typing import Any
 from tests.fakes.steps import Steps, around
 from videoannotator.api import middleware
 from videoannotator.blobs.files import FileBlobs
+from videoannotator.store import submitting
 from videoannotator.store.engine import Database
 from videoannotator.store.jobs import Jobs
 from videoannotator.store.videos import Videos
@@ -74,6 +75,13 @@ def _wrap_commits(steps: Steps) -> None:
                 steps.strike(f"about to commit {_doing.get()}")
 
     Database.writing = writing  # type: ignore[assignment, method-assign]
+    last = submitting.commit_with
+
+    async def commit_with(*given: Any) -> None:
+        steps.strike("about to write and commit a submission")
+        await last(*given)
+
+    submitting.commit_with = commit_with  # type: ignore[attr-defined]
 
 
 def _wrap_answer(steps: Steps) -> None:

@@ -9,11 +9,12 @@ from sqlalchemy import insert, select
 
 from videoannotator.domain.access import Principal
 from videoannotator.store import tables as t
-from videoannotator.store.connections import AsyncConnection
 from videoannotator.store.engine import Database
+from videoannotator.store.prepared import Asked
 from videoannotator.store.reading import clock, records
+from videoannotator.store.together import together
 
-INSERT = insert(t.audit)
+INSERT = insert(t.audit).inline()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,21 +39,17 @@ class Used:
     detail: Mapping[str, Any] = field(default_factory=dict)
 
 
-async def write(
-    connection: AsyncConnection, use: Used, object_id: str | None, now: datetime
-) -> None:
-    """Writes an entry in the transaction of what was done: both are there, or neither."""
-    await connection.execute(
-        INSERT,
-        {
-            "at": now,
-            "user_id": use.principal and use.principal.user_id,
-            "key_id": use.principal and use.principal.key_id,
-            "action": use.action,
-            "object_id": object_id,
-            "detail": dict(use.detail),
-        },
-    )
+def writing(use: Used, object_id: str | None, now: datetime) -> Asked:
+    """What writes an entry, in the transaction of what was done: both are there, or neither."""
+    values = {
+        "at": now,
+        "user_id": use.principal and use.principal.user_id,
+        "key_id": use.principal and use.principal.key_id,
+        "action": use.action,
+        "object_id": object_id,
+        "detail": dict(use.detail),
+    }
+    return INSERT, values
 
 
 class Audit:
@@ -72,7 +69,7 @@ class Audit:
         """Writes down that `principal` did `action`. Secrets do not belong into `detail`."""
         async with self._database.writing() as connection:
             use = Used(principal=principal, action=action, detail=detail or {})
-            await write(connection, use, object_id, await clock(connection))
+            await together(connection, [writing(use, object_id, await clock(connection))])
 
     async def newest(self, limit: int = 100) -> list[Entry]:
         """The latest entries, newest first."""

@@ -2,20 +2,27 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 from weakref import WeakSet
 
-from sqlalchemy import URL, make_url
+from sqlalchemy import URL, Select, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from videoannotator.domain.errors import DatabaseUnavailable, InvalidSetting
+from videoannotator.store import sqlite_lookups
 from videoannotator.store.connections import AsyncConnection, AsyncEngine
 from videoannotator.store.faults import BUSY, translated
-from videoannotator.store.postgresql import CONNECTIONS, QUEUE_SECONDS, postgresql_engines
+from videoannotator.store.postgresql import (
+    BEGIN_READING,
+    CONNECTIONS,
+    QUEUE_SECONDS,
+    postgresql_engines,
+)
+from videoannotator.store.prepared import Rows, Values
 from videoannotator.store.sqlite import sqlite_engines
 
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
@@ -62,11 +69,25 @@ def sqlite_file(url: URL) -> Path | None:
     return Path(url.database.removeprefix("file:"))
 
 
+class Lookups(Protocol):
+    """Reads of one moment, in as few steps as the database allows."""
+
+    async def answers(self, queries: Sequence[Select[Any]], values: Values) -> list[Rows]:
+        """The rows of each query. Raises: DBAPIError."""
+
+    async def close(self) -> None:
+        """Closes what it has opened."""
+
+
 class Database:
     """A database. Reads never wait for a writer; a read sees one moment."""
 
     def __init__(
-        self, writes: AsyncEngine, reads: AsyncEngine, given_up: WeakSet[Any] | None = None
+        self,
+        writes: AsyncEngine,
+        reads: AsyncEngine,
+        lookups: Lookups,
+        given_up: WeakSet[Any] | None = None,
     ) -> None:
         """`writes` begins transactions that may write, `reads` those that cannot.
 
@@ -74,6 +95,7 @@ class Database:
         """
         self._writes = writes
         self._reads = reads
+        self._lookups = lookups
         self._given_up: WeakSet[Any] = WeakSet() if given_up is None else given_up
         self._writers = asyncio.Semaphore(WRITERS)
         self.reached = True  #: the last transaction that was asked for could begin
@@ -83,9 +105,19 @@ class Database:
         """Connects at the first use. Raises: InvalidSetting."""
         parsed = parse_url(url)
         if parsed.get_backend_name() == "postgresql":
-            return cls(*postgresql_engines(parsed))
+            return cls(*_on_postgresql(parsed))
         given_up: WeakSet[Any] = WeakSet()
-        return cls(*sqlite_engines(parsed, given_up), given_up)
+        writes, reads = sqlite_engines(parsed, given_up)
+        return cls(writes, reads, sqlite_lookups.Lookups(parsed, reads.dialect), given_up)
+
+    async def look_up(self, queries: Sequence[Select[Any]], values: Values) -> list[Rows]:
+        """The rows of each query, as of one moment. The queries are kept, and the same each time.
+
+        Only for what an index finds at once: on SQLite the event loop stands still meanwhile.
+        Raises: DatabaseUnavailable.
+        """
+        with translated(), self._noting():
+            return await self._lookups.answers(queries, values)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
@@ -105,13 +137,18 @@ class Database:
                 yield await self._begin(self._writes, stack)
 
     async def _begin(self, engine: AsyncEngine, stack: AsyncExitStack) -> AsyncConnection:
+        with self._noting():
+            return await _begun(engine, stack)
+
+    @contextmanager
+    def _noting(self) -> Iterator[None]:
+        """Notes whether the database answers."""
         try:
-            connection = await _begun(engine, stack)
+            yield
         except DBAPIError:
             self.reached = False
             raise
         self.reached = True
-        return connection
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
@@ -128,11 +165,19 @@ class Database:
 
     async def close(self) -> None:
         """Closes all connections, those that cancelled tasks left as well."""
+        await self._lookups.close()
         await self._reads.dispose()
         await self._writes.dispose()
         for connection in tuple(self._given_up):
             with suppress(ValueError, sqlite3.Error):  # it was closed meanwhile
                 await connection.close()
+
+
+def _on_postgresql(url: URL) -> tuple[AsyncEngine, AsyncEngine, Lookups]:
+    writes, reads = postgresql_engines(url)
+    from videoannotator.store import messages  # it needs the driver
+
+    return writes, reads, messages.Lookups(reads, BEGIN_READING)
 
 
 async def _begun(engine: AsyncEngine, stack: AsyncExitStack) -> AsyncConnection:

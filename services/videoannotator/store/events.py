@@ -6,20 +6,23 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, func, insert, or_, select, text
+from sqlalchemy.engine import Dialect
 
 from videoannotator.domain.events import Event, EventKind
 from videoannotator.domain.jobs import Attempt, JobState, Run
 from videoannotator.store import tables as t
 from videoannotator.store.connections import AsyncConnection
 from videoannotator.store.engine import Database
+from videoannotator.store.prepared import Asked, Values
 from videoannotator.store.reading import records
 from videoannotator.store.records import event_of
 from videoannotator.store.rows import JobRows, reached
+from videoannotator.store.together import together
 from videoannotator.store.visibility import well_formed
 
 EVENT_LOCK = 0x7661_0001  # "va"; the key of the advisory lock under which ids are assigned
 LOCK = text(f"SELECT pg_advisory_xact_lock({EVENT_LOCK})")
-INSERT = insert(t.events)
+INSERT = insert(t.events).inline()
 
 FINAL_KINDS = {
     JobState.COMPLETED: EventKind.COMPLETE,
@@ -127,23 +130,26 @@ async def append(connection: AsyncConnection, new: Sequence[NewEvent], now: date
 
     So a reader that has seen id n has seen all below. On SQLite the single writer gives the same.
     """
-    if not new:
-        return
-    if connection.dialect.name == "postgresql":
-        await connection.execute(LOCK)
-    values = [
-        {
-            "kind": each.kind,
-            "job_id": each.job_id,
-            "owner_id": each.owner_id,
-            "group_id": each.group_id,
-            "run_id": each.run_id,
-            "data": each.data,
-            "created_at": now,
-        }
-        for each in new
-    ]
-    await connection.execute(INSERT, values)
+    if new:
+        await together(connection, appending(connection.dialect, new, now))
+
+
+def appending(dialect: Dialect, new: Sequence[NewEvent], now: datetime) -> list[Asked]:
+    """What writes events. The last statements of a transaction, see `append`."""
+    lock: list[Asked] = [(LOCK, {})] if dialect.name == "postgresql" else []
+    return [*lock, *((INSERT, _values(each, now)) for each in new)]
+
+
+def _values(event: NewEvent, now: datetime) -> Values:
+    return {
+        "kind": event.kind,
+        "job_id": event.job_id,
+        "owner_id": event.owner_id,
+        "group_id": event.group_id,
+        "run_id": event.run_id,
+        "data": event.data,
+        "created_at": now,
+    }
 
 
 class Events:

@@ -15,12 +15,12 @@ from videoannotator.store.connections import AsyncConnection
 from videoannotator.store.engine import Database
 from videoannotator.store.events import append, state_events
 from videoannotator.store.listing import conditions, count_of, page_of
+from videoannotator.store.prepared import MOST_STATEMENTS
 from videoannotator.store.reading import ONE_JOB, Queries, assembled, clock, read_job, read_jobs
 from videoannotator.store.records import artifact_of
 from videoannotator.store.rows import JobFilter, JobRows, NewJob, NewRun
 from videoannotator.store.settling import lock_job, settle
 from videoannotator.store.submitting import submit_job
-from videoannotator.store.together import MOST_QUERIES, together
 from videoannotator.store.visibility import job_visible, well_formed
 
 __all__ = ["JobFilter", "JobRows", "Jobs", "NewJob", "NewRun"]
@@ -66,8 +66,7 @@ class Jobs:
         _check_id(job_id)
         of_one = visible_job(principal)
         queries = (of_one.jobs, of_one.runs, of_one.attempts, of_one.workers, ARTIFACTS)
-        async with self._database.reading() as connection:
-            *found, artifacts = await together(connection, queries, {"job_id": job_id})
+        *found, artifacts = await self._database.look_up(queries, {"job_id": job_id})
         rows = assembled(found).get(job_id)
         if rows is None:
             raise JobNotFound
@@ -169,7 +168,7 @@ class Jobs:
         return new
 
 
-@lru_cache(MOST_QUERIES)
+@lru_cache(MOST_STATEMENTS)
 def visible_job(principal: Principal) -> Queries:
     """What a job is read with that this caller may see."""
     return replace(ONE_JOB, jobs=ONE_JOB.jobs.where(job_visible(principal)))

@@ -9,7 +9,7 @@ from time import monotonic
 from typing import Any, cast
 
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
-from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
+from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry, PoolProxiedConnection
 from sqlalchemy.pool.base import _ConnectionRecord
 from sqlalchemy.util import greenlet_spawn
 from sqlalchemy.util.queue import Empty
@@ -70,6 +70,10 @@ class PatientPool(AsyncAdaptedQueuePool):
         super()._do_return_conn(record)
         if self.checkedin() > RESTING and self._shedding is None:
             self._shedding = asyncio.ensure_future(self._shed())
+
+    def distrust(self, found_dead: PoolProxiedConnection) -> None:
+        """Closes this connection, and before they are used again all that are as old."""
+        self._invalidate(found_dead)
 
     def dispose(self) -> None:
         """Closes what rests."""

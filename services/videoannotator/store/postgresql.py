@@ -53,8 +53,7 @@ def postgresql_engines(url: URL) -> tuple[AsyncEngine, AsyncEngine]:
     """
     engine = _engine(url)
     writes = begin_with("READ COMMITTED READ WRITE", WRITING)
-    reads = begin_with("REPEATABLE READ READ ONLY", READING)
-    return (engine.execution_options(begin=writes), engine.execution_options(begin=reads))
+    return (engine.execution_options(begin=writes), engine.execution_options(begin=BEGIN_READING))
 
 
 def connecting(url: URL) -> dict[str, Any]:
@@ -68,6 +67,9 @@ def begin_with(mode: str, settings: Mapping[str, str]) -> str:
     """One message that begins a transaction and sets what holds inside it."""
     local = (f"SET LOCAL {name} = '{value}'" for name, value in settings.items())
     return "; ".join((f"BEGIN ISOLATION LEVEL {mode}", *local))
+
+
+BEGIN_READING = begin_with("REPEATABLE READ READ ONLY", READING)
 
 
 @contextmanager

@@ -22,8 +22,8 @@ def sqlite_engines(url: URL, given_up: WeakSet[Any]) -> tuple[AsyncEngine, Async
     """For writes and for reads; connections that cancelled tasks leave are put into `given_up`."""
     # Tried: a deferred transaction silently loses a read-modify-write; one engine for both
     # makes a read wait for the writer.
-    writes = _engine(url, begin="BEGIN IMMEDIATE", connections=1, query_only=False)
-    reads = _engine(url, begin="BEGIN DEFERRED", connections=READERS, query_only=True)
+    writes = _engine(url, begin=sqlite_driver.BEGIN_WRITING, connections=1, query_only=False)
+    reads = _engine(url, begin=sqlite_driver.BEGIN_READING, connections=READERS, query_only=True)
     for engine in (writes, reads):
         _watch_given_up(engine, given_up)
     return writes, reads
@@ -44,7 +44,7 @@ def _lower(text: Any) -> Any:
     return text.lower() if isinstance(text, str) else text
 
 
-def _opened(*where: Any, query_only: bool, **how: Any) -> sqlite3.Connection:
+def opened(*where: Any, query_only: bool, **how: Any) -> sqlite3.Connection:
     """In the connection's thread, all at once: there is no half of it that a cancel could leave."""
     raw: sqlite3.Connection = sqlite3.connect(*where, **how)
     try:
@@ -62,15 +62,15 @@ async def open_sqlite(*where: str, query_only: bool = False, **how: Any) -> aios
     then answers to an event loop that may be closed, and dies with a traceback.
     """
     connection = sqlite_driver.Connection(
-        partial(_opened, *where, query_only=query_only, **how), iter_chunk_size=64
+        partial(opened, *where, query_only=query_only, **how), iter_chunk_size=64
     )
     thread = connection._thread
     thread.daemon = True
     async with AsyncExitStack() as in_vain:
         in_vain.push_async_callback(asyncio.to_thread, thread.join)
-        opened = await connection
+        await connection
         in_vain.pop_all()
-    return opened
+    return connection
 
 
 def _engine(url: URL, *, begin: str, connections: int, query_only: bool) -> AsyncEngine:

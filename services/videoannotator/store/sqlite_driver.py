@@ -15,8 +15,9 @@ import aiosqlite
 Rows = list[Any]
 Work = Callable[[sqlite3.Connection], None]
 
-#: Does nothing before the first statement does something, so both go to the thread together.
-LATER = "BEGIN DEFERRED"
+#: These go to the thread together with the first statement: before it they would do nothing for us.
+BEGIN_READING, BEGIN_WRITING = "BEGIN DEFERRED", "BEGIN IMMEDIATE"
+LATER = (BEGIN_READING, BEGIN_WRITING)
 
 
 class Cursor:
@@ -36,8 +37,8 @@ class Cursor:
 
     async def execute(self, operation: str, parameters: Any = ()) -> Self:
         """Executes a statement and fetches all rows. Raises: sqlite3.Error."""
-        if operation == LATER:
-            self._connection.begin_later()
+        if operation in LATER:
+            self._connection.begin_later(operation)
             return self
         return await self._asked(lambda cursor: cursor.execute(operation, parameters))
 
@@ -71,23 +72,23 @@ class Cursor:
 class Connection(aiosqlite.Connection):
     """aiosqlite's, with such cursors; it asks the thread for nothing that changes nothing."""
 
-    _begins = False  #: with what is asked next
+    _begins: str | None = None  #: with what is asked next
     _left = False  #: a cancelled task left it, with work in the thread that nobody waits for
 
     def cursor(self) -> Cursor:  # type: ignore[override]
         """A cursor; it asks the thread only when it executes."""
         return Cursor(self)
 
-    def begin_later(self) -> None:
+    def begin_later(self, begin: str) -> None:
         """Begins a transaction with what is asked next."""
-        self._begins = True
+        self._begins = begin
 
     async def ask(self, work: Work) -> None:
         """Does `work` in the thread of this connection."""
-        begins, self._begins = self._begins, False
+        begin, self._begins = self._begins, None
         try:
             await self._execute(  # type: ignore[no-untyped-call]
-                partial(_in_transaction, work) if begins else work, self._conn
+                partial(_in_transaction, begin, work) if begin else work, self._conn
             )
         except asyncio.CancelledError:
             self._left = True
@@ -104,10 +105,10 @@ class Connection(aiosqlite.Connection):
             await super().rollback()
 
     def _is_in_transaction(self) -> bool:
-        self._begins = False
+        self._begins = None
         return self._left or self.in_transaction
 
 
-def _in_transaction(work: Work, raw: sqlite3.Connection) -> None:
-    raw.execute(LATER)
+def _in_transaction(begin: str, work: Work, raw: sqlite3.Connection) -> None:
+    raw.execute(begin)
     work(raw)

@@ -13,7 +13,7 @@ from videoannotator.store.engine import Database
 from videoannotator.store.purging import doom_video, video_is_used
 from videoannotator.store.reading import clock, records
 from videoannotator.store.records import video_of
-from videoannotator.store.submitting import add_video, lock_owner
+from videoannotator.store.submitting import add_video
 from videoannotator.store.visibility import video_visible, well_formed
 
 
@@ -27,7 +27,6 @@ class Videos:
     async def add(self, video: Video) -> Video:
         """Stores `video`; when its owner has these bytes already, returns that video instead."""
         async with self._database.writing() as connection:
-            await lock_owner(connection, video.owner_id)
             return await add_video(connection, video)
 
     async def get(self, principal: Principal, video_id: str) -> Video:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
-from sqlalchemy import func, insert, select, text, update
+from sqlalchemy import Integer, Text, bindparam, cast, func, insert, select, text, update
 
 from tests.fakes import databases
 from tests.fakes.postgres import ROLE, Mode, PostgresServer
@@ -73,6 +73,16 @@ async def read(database: Database) -> int:
         return int(await connection.scalar(select(func.count()).select_from(t.leader)) or 0)
 
 
+LEADERS = (select(func.count().label("number")).select_from(t.leader),)
+
+
+async def look(database: Database) -> int:
+    """One look, a message for all of it."""
+    ((row,),) = await database.look_up(LEADERS, {})
+    (number,) = row.values()
+    return int(number)
+
+
 async def write(database: Database) -> int:
     """One write."""
     async with database.writing() as connection:
@@ -82,7 +92,7 @@ async def write(database: Database) -> int:
 
 async def burst(*used: Database, size: int = 60) -> list[int]:
     """Many reads and writes at once."""
-    acts = (act(each) for _ in range(size) for each in used for act in (read, write))
+    acts = (act(each) for _ in range(size) for each in used for act in (read, look, write))
     return await asyncio.gather(*acts)
 
 
@@ -291,6 +301,46 @@ async def test_every_transaction_sets_its_own_limits(
                 now = (await connection.execute(setting, {"name": name})).one()
                 assert float(now.setting) == _in_unit(value, now.unit), name
     await database.close()
+
+
+SETTING = (select(func.current_setting(bindparam("name", type_=Text)).label("now")),)
+QUOTIENT = (select(cast(1 / bindparam("number", type_=Integer), Integer).label("quotient")),)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("transaction_isolation", "repeatable read"),
+        ("transaction_read_only", "on"),
+        ("statement_timeout", "30s"),
+        ("idle_in_transaction_session_timeout", "1min"),
+    ],
+)
+async def test_a_look_is_a_transaction_with_its_limits(
+    database: Database, name: str, value: str
+) -> None:
+    ((row,),) = await database.look_up(SETTING, {"name": name})
+
+    assert list(row.values()) == [value]
+
+
+async def test_a_look_that_fails_leaves_nothing_behind(database: Database) -> None:
+    for _ in range(CONNECTIONS + 1):
+        with pytest.raises(InvalidRequest):
+            await database.look_up(QUOTIENT, {"number": 0})
+
+    assert await burst(database, size=5) == [1] * 15
+
+
+async def test_a_look_that_is_cancelled_leaves_no_answer_for_the_next(database: Database) -> None:
+    for moment in range(20):
+        looking = asyncio.create_task(look(database))
+        await asyncio.sleep(moment * 0.0002)
+        looking.cancel()
+        await asyncio.wait([looking])
+
+        ((row,),) = await database.look_up(SETTING, {"name": "transaction_read_only"})
+        assert list(row.values()) == ["on"]
 
 
 def _in_unit(value: str, unit: str) -> float:

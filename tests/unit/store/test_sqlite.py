@@ -1,5 +1,6 @@
 """What only SQLite does: files, locks and their faults."""
 
+import asyncio
 import logging
 import sqlite3
 import subprocess
@@ -10,7 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import delete, select, text
 
 from tests.fakes.stored import Stored, counted_statements
 from videoannotator.domain.errors import (
@@ -92,14 +93,42 @@ async def test_a_database_held_by_another_writer_is_busy(database: Database, fil
     holder.execute("BEGIN IMMEDIATE")
 
     with pytest.raises(DatabaseUnavailable) as refused:
-        async with database.writing():
-            pytest.fail("the transaction began")
+        async with database.writing() as connection:
+            await connection.scalar(select(t.leader.c.id))  # the transaction begins with it
     assert refused.value.__cause__ is not None
 
     holder.execute("ROLLBACK")
     holder.close()
     async with database.writing() as connection:
         assert await connection.scalar(select(t.leader.c.id)) == 1
+
+
+LEADER = (select(t.leader.c.id),)
+
+
+@pytest.mark.parametrize("seconds", ["0.02", "5"])
+async def test_a_look_waits_for_who_has_the_file_for_itself(file: Path, seconds: str) -> None:
+    database = Database.open(f"sqlite:///{file}?timeout={seconds}")
+    holder = sqlite3.connect(file, isolation_level=None)
+    holder.execute("PRAGMA locking_mode=EXCLUSIVE")
+    holder.execute("BEGIN EXCLUSIVE")
+    looking = asyncio.create_task(database.look_up(LEADER, {}))
+    await asyncio.sleep(0.1)  # what a look that does not wait would take many times over
+
+    holder.execute("ROLLBACK")
+    holder.close()
+
+    (outcome,) = await asyncio.gather(looking, return_exceptions=True)
+    await database.close()
+    assert isinstance(outcome, DatabaseUnavailable) == (seconds == "0.02")
+    assert outcome == [[{t.leader.c.id: 1}]] or seconds == "0.02"
+
+
+async def test_a_look_cannot_write(database: Database) -> None:
+    with pytest.raises(DatabaseUnavailable):
+        await database.look_up([delete(t.leader)], {})  # type: ignore[list-item]
+
+    assert await database.look_up(LEADER, {}) == [[{t.leader.c.id: 1}]]
 
 
 @pytest.mark.parametrize(
