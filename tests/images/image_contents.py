@@ -2,7 +2,6 @@
 
 import json
 import re
-import socket
 from pathlib import Path
 
 import pytest
@@ -72,7 +71,7 @@ def test_an_image_tells_its_version_and_revision(image: Image) -> None:
 
 
 def test_nothing_in_an_image_tells_of_the_machine_that_built_it(image: Image) -> None:
-    strangers = [str(ROOT), socket.gethostname(), "BEGIN PRIVATE KEY", "/root/"]
+    strangers = [str(ROOT), str(Path.home()), "PRIVATE KEY-----"]
     told = json.dumps({"config": image.config, "history": image.history})
     own = re.compile("|".join(re.escape(word) for word in strangers).encode())
 
