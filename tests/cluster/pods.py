@@ -5,9 +5,8 @@ from typing import Any
 
 from tests.cluster.given import GivenCluster
 from tests.cluster.up.node import GPU
-from tests.cluster.up.processes import until
 
-POD_SECONDS = 60.0
+POD_SECONDS = 60
 
 
 def a_pod(name: str, image: str, program: str, gpus: int = 0) -> str:
@@ -41,10 +40,7 @@ def pod(cluster: GivenCluster, name: str) -> dict[str, Any]:
 
 
 def until_phase(cluster: GivenCluster, name: str, phase: str) -> dict[str, Any]:
-    """Waits until a pod is in a phase; the pod."""
-    until(
-        f"pod {name} is {phase}",
-        lambda: pod(cluster, name)["status"]["phase"] == phase,
-        POD_SECONDS,
-    )
+    """Waits until a pod is in a phase; the pod. Raises: Failed."""
+    condition = f"--for=jsonpath={{.status.phase}}={phase}"
+    cluster.kubectl("wait", f"pod/{name}", condition, f"--timeout={POD_SECONDS}s")
     return pod(cluster, name)

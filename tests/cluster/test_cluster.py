@@ -87,7 +87,8 @@ def test_an_api_server_that_was_killed_knows_everything_again(namespace: GivenCl
 
 
 def test_old_revisions_are_gone_after_a_compaction(namespace: GivenCluster) -> None:
-    create(namespace, "old", SLEEPS)
+    create(namespace, "one", SLEEPS)
+    create(namespace, "two", SLEEPS)
     first = namespace.kubectl("get", "--raw", "/api/v1/pods?limit=1")
     create(namespace, "new", SLEEPS)
 

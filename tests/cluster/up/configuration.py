@@ -107,7 +107,6 @@ def cni(places: Places) -> Mapping[str, Any]:
         "type": "host-local",
         "dataDir": str(places.state / "addresses"),
         "ranges": [[{"subnet": PODS_OF_NODE}]],
-        "routes": [{"dst": "0.0.0.0/0"}],
     }
     bridge = {
         "type": "bridge",
