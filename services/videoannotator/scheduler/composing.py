@@ -24,7 +24,7 @@ from videoannotator.scheduler.launchers.process import (
     prepare_sockets,
 )
 from videoannotator.scheduler.loop import Pace
-from videoannotator.scheduler.places import LocalPlaces, MountedPlaces
+from videoannotator.scheduler.places import LocalPlaces, MountedPlaces, Places
 from videoannotator.scheduler.policy import Policy
 from videoannotator.scheduler.service import Scheduler, Terms
 from videoannotator.scheduler.shell import Parts
@@ -86,9 +86,15 @@ def local_scheduler(
 
 
 async def cluster_scheduler(
-    settings: Settings, database: Database, blobs: BlobStore, catalogue: Catalogue
+    settings: Settings,
+    database: Database,
+    blobs: BlobStore,
+    catalogue: Catalogue,
+    places: Places | None = None,
 ) -> Scheduler:
     """A scheduler whose workers are Kubernetes Jobs.
+
+    `places` are those of workers that see the storage in another way than pods do.
 
     Raises: InvalidSetting, StorageError.
     """
@@ -100,7 +106,9 @@ async def cluster_scheduler(
         schedule=Schedule(database),
         videos=Videos(database),
         blobs=blobs,
-        places=signed_places(settings.storage, catalogue) or MountedPlaces(root, workers.owner),
+        places=places
+        or signed_places(settings.storage, catalogue)
+        or MountedPlaces(root, workers.owner),
         launcher=launcher,
         catalogue=catalogue,
         template=WorkerTemplate(
