@@ -19,6 +19,13 @@ def image(request: pytest.FixtureRequest) -> Iterator[Image]:
         yield found
 
 
+@pytest.fixture(scope="session", params=[each for each in TARGETS if each != "control"])
+def worker(request: pytest.FixtureRequest) -> Iterator[Image]:
+    """Each image of a worker that was asked for."""
+    with opened(request.param, TAG) as found:
+        yield found
+
+
 @pytest.fixture(scope="session")
 def control() -> Iterator[Image]:
     """The image of api, scheduler and migrations."""
