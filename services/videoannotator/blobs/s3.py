@@ -7,7 +7,7 @@ killed process leaves unfinished is not seen by anybody; a lifecycle rule of the
 import asyncio
 import hashlib
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, aclosing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -24,7 +24,7 @@ from videoannotator.settings import StorageSettings
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta
-    from obstore.store import S3Config
+    from obstore.store import S3Config, S3Credential
 
 MIB = 1024 * 1024
 PART_BYTES = 8 * MIB  # of an upload in parts; a smaller one goes in one request
@@ -216,13 +216,11 @@ def _opened(storage: StorageSettings, stall_seconds: int) -> S3Store:
     config: S3Config = {"region": storage.region}
     if storage.endpoint:
         config["endpoint"] = storage.endpoint
-    if storage.access_key_id.get_secret_value():
-        config["access_key_id"] = storage.access_key_id.get_secret_value()
-        config["secret_access_key"] = storage.secret_access_key.get_secret_value()
     return S3Store(
         storage.bucket,
         prefix=storage.prefix or None,
         config=config,
+        credential_provider=_given_keys(storage),
         client_options={
             "allow_http": storage.endpoint.startswith("http://"),
             "connect_timeout": f"{CONNECT_SECONDS}s",
@@ -234,6 +232,21 @@ def _opened(storage: StorageSettings, stall_seconds: int) -> S3Store:
             "retry_timeout": timedelta(seconds=RETRY_SECONDS),
         },
     )
+
+
+def _given_keys(storage: StorageSettings) -> "Callable[[], S3Credential] | None":
+    """Gives the keys of the settings; None: the library finds what AWS gave this machine or pod.
+
+    Given otherwise they would be mixed with variables of AWS that happen to be around.
+    """
+    if not storage.access_key_id.get_secret_value():
+        return None
+    given: S3Credential = {
+        "access_key_id": storage.access_key_id.get_secret_value(),
+        "secret_access_key": storage.secret_access_key.get_secret_value(),
+        "expires_at": None,
+    }
+    return lambda: given
 
 
 @contextmanager

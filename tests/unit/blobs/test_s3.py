@@ -58,6 +58,19 @@ def test_the_settings_say_which_store_it_is(s3_server: S3Server, tmp_path: Path)
     assert signing_blobs(local) is None
 
 
+async def test_variables_of_aws_that_happen_to_be_around_change_nothing(
+    s3_server: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("SESSION_TOKEN", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "REGION", "ENDPOINT_URL"):
+        monkeypatch.setenv(f"AWS_{name}", "somebody-elses")
+    blobs = S3Blobs(s3_server.storage(tmp_path))
+
+    await blobs.put("a/b", pieces(b"1"))
+
+    assert "somebody" not in await blobs.sign_get("a/b", 60)
+    assert await blobs.list("") == ["a/b"]
+
+
 async def test_two_storages_in_one_bucket_know_nothing_of_each_other(
     s3_server: S3Server, tmp_path: Path
 ) -> None:
