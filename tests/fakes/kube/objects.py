@@ -85,6 +85,13 @@ class Objects:
         self._history.clear()
         self.wake()
 
+    def set_back(self) -> None:
+        """Restores an empty backup: places in the history are lower than those that were given."""
+        self._now.clear()
+        self._history.clear()
+        self.version = self.compacted = 1
+        self.wake()
+
     def after(self, version: int, kind: Kind) -> Iterator[Entry]:
         """Every change of this kind behind a version, in order."""
         return iter(

@@ -187,8 +187,9 @@ class Server:
         uid, wanted = found["metadata"]["uid"], (options.get("preconditions") or {}).get("uid")
         if wanted is not None and wanted != uid:
             message = (
-                f'Operation cannot be fulfilled on {plural} "{name}": Precondition failed: '
-                f"UID in precondition: {wanted}, UID in object meta: {uid}"
+                f'Operation cannot be fulfilled on {plural} "{name}": the UID in the precondition '
+                f"({wanted}) does not match the UID in record ({uid}). "
+                "The object might have been deleted and then recreated"
             )
             return _failure(409, "Conflict", message)
         return _answer(200, self._behaviour.delete(plural, name, options))

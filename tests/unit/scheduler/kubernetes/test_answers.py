@@ -98,6 +98,7 @@ def test_a_long_message_is_cut() -> None:
     ("given", "expected"),
     [
         (answer(409, "Precondition failed: UID in precondition: a, UID in object meta: b"), True),
+        (answer(409, "the UID in the precondition (a) does not match the UID in record (b)"), True),
         (answer(409, "the object has been modified"), False),
         (answer(404, "UID in precondition"), False),
     ],

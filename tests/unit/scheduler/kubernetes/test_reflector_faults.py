@@ -205,15 +205,37 @@ async def test_a_watch_that_ends_after_its_time_costs_no_pause_and_no_list(
 async def test_a_silent_path_is_left_and_nothing_is_missed(
     fake: FakeCluster, cluster: Cluster
 ) -> None:
+    uid = pod(fake, "a")["metadata"]["uid"]
     fake.faults.add("watch-pods", Silence())
 
-    async with reflecting(cluster, timing=Timing(idle_seconds=0.1)) as copy:
+    async with reflecting(cluster, timing=Timing(idle_seconds=1.0)) as copy:
         await copy.synced()
-        pod(fake, "a")
-        await sees(copy, "a")
+        fake.objects.remove("pods", "a")
+        pod(fake, "b")
+        await sees(copy, "b")
 
-        assert copy.reflector.counts["broken"] >= 1
-        assert fake.count("list-pods") == 1
+        seen = copy.reflector.last_seen(uid)
+        assert copy.reflector.counts["silent"] == 1
+
+    assert seen is not None
+    assert seen.state is State.DELETED
+    assert copy.reflector.gapless_since == 1000.0
+
+
+async def test_a_cluster_that_was_set_back_is_listed_when_its_watches_say_nothing(
+    fake: FakeCluster, cluster: Cluster
+) -> None:
+    for number in range(20):
+        pod(fake, f"old{number}")
+    async with reflecting(cluster, timing=Timing(idle_seconds=0.2)) as copy:
+        await copy.synced()
+        fake.server.break_watches()
+        fake.objects.set_back()  # as from a backup: nothing but a lower place to count from
+        pod(fake, "new")
+        await sees(copy, "new")
+
+    assert copy.reflector.counts["silent"] >= 2
+    assert {seen.state for seen in copy.reflector.departed.values()} == {State.VANISHED}
 
 
 async def test_a_bookmark_moves_our_place_in_the_history(

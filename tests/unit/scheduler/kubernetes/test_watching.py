@@ -52,6 +52,17 @@ def test_a_place_that_is_refused_again_and_again_is_given_up() -> None:
     assert versions == ["17"] * (REFUSALS_BEFORE_LISTING - 1) + [""]
 
 
+def test_a_place_behind_which_nothing_is_ever_said_is_given_up() -> None:
+    silent = Outcome(ending=Ending.SILENT, lasted_seconds=70.0)
+
+    once = after(HERE, silent, TIMING)
+    away = after(once, Outcome(ending=Ending.BROKEN), TIMING)
+    twice = after(away, silent, TIMING)
+
+    assert [each.version for each in (once, away, twice)] == ["17", "17", ""]
+    assert twice.silences == 0
+
+
 def test_a_place_is_kept_through_any_outage() -> None:
     progress = HERE
 

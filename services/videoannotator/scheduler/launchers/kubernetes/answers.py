@@ -36,6 +36,9 @@ BODY = "The operator must mend the values of the chart."
 CERTIFICATE = "The operator must check the certificate authority that is set for the API server."
 NAMESPACE = "The operator must check the setting kubernetes.namespace."
 
+#: An API server says it in these words when it has read the object, and when its storage has.
+OTHER_UID = ("the UID in the precondition", "UID in precondition")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
@@ -109,7 +112,8 @@ def wait_of(told: Mapping[str, Any]) -> float | None:
 
 def is_another_uid(answer: Answer) -> bool:
     """Whether a delete found another object under the name: the one that was meant is gone."""
-    return answer.status == 409 and "UID in precondition" in message_of(answer.told())
+    message = message_of(answer.told())
+    return answer.status == 409 and any(words in message for words in OTHER_UID)
 
 
 def silence_of(error: BaseException) -> Unavailable:

@@ -94,7 +94,9 @@ class Reflector(Generic[View]):
         self._synced_at: float | None = None
         self._gapless_since: float | None = None
         self._trouble = ""
-        #: How often each happened: list, watch, opened, event, closed, expired, refused, broken.
+        self._heard = False  #: anything of the open watch
+        #: How often each happened: list, watch, opened, event, closed, expired, refused,
+        #: silent, broken.
         self.counts: Counter[str] = Counter()
 
     def start(self) -> None:
@@ -231,6 +233,7 @@ class Reflector(Generic[View]):
         seconds = watch_seconds(self._instruments.fraction(), self._timing)
         request = requests.watch(self._source.collection, self._progress.version, seconds)
         opened: float | None = None
+        self._heard = False
         try:
             async with self._connection.stream(request, self._timing.idle_seconds) as stream:
                 if not stream.answer.fine:
@@ -239,7 +242,9 @@ class Reflector(Generic[View]):
                 self._count("opened")
                 outcome = await self._follow(stream)
         except Unavailable as error:
-            outcome = _outcome(Ending.BROKEN, error, None)
+            timed_out = isinstance(error.__cause__, TimeoutError)
+            silent = timed_out and opened is not None and not self._heard
+            outcome = _outcome(Ending.SILENT if silent else Ending.BROKEN, error, None)
         lasted = 0.0 if opened is None else self._instruments.clock() - opened
         return replace(outcome, lasted_seconds=lasted)
 
@@ -265,8 +270,9 @@ class Reflector(Generic[View]):
     def _note(self, happening: Happening) -> None:
         """Takes one change over, and the place in the history behind it."""
         now = self._instruments.clock()
-        if happening.version:
-            self._progress = replace(self._progress, version=happening.version)
+        version = happening.version or self._progress.version
+        self._progress = replace(self._progress, version=version, silences=0)
+        self._heard = True
         self._synced_at = now
         self._trouble = ""
         uid = uid_of(happening.object)

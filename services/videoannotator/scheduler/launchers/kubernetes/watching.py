@@ -12,6 +12,9 @@ from videoannotator.scheduler.launchers.kubernetes.views import resource_version
 #: So many refusals in a row, and the place in the history is given up for a new list: some proxies
 #: and restored clusters answer a lost place with something else than 410.
 REFUSALS_BEFORE_LISTING = 6
+#: So many watches in a row that open and say nothing, not even a bookmark, and we list: a cluster
+#: that was restored from a backup counts from a lower place, and is silent until it comes to ours.
+SILENCES_BEFORE_LISTING = 2
 TOO_NEW = "ResourceVersionTooLarge"  #: the cluster's history was set back behind our place
 
 
@@ -38,7 +41,8 @@ class Ending(StrEnum):
     CLOSED = "closed"  #: by the server, in order
     EXPIRED = "expired"  #: our place in the history is gone: 410, in either form
     REFUSED = "refused"  #: answered, with something we cannot use
-    BROKEN = "broken"  #: no answer, a broken connection, or too long a silence
+    SILENT = "silent"  #: opened, and then nothing was heard for too long
+    BROKEN = "broken"  #: no answer, a broken connection, or a silence after something was heard
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +62,7 @@ class Progress:
     version: str = ""  #: watch from here; empty: list first
     failures: int = 0  #: in a row
     refusals: int = 0  #: in a row, with an answer
+    silences: int = 0  #: since a watch said anything
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,9 +112,15 @@ def after(progress: Progress, outcome: Outcome, timing: Timing) -> Progress:
         failures += 1
     if outcome.ending is Ending.REFUSED:
         refusals += 1
-    if outcome.ending is Ending.EXPIRED or refusals >= REFUSALS_BEFORE_LISTING:
-        return Progress(version="", failures=failures, refusals=0)
-    return replace(progress, failures=failures, refusals=refusals)
+    silences = progress.silences + (outcome.ending is Ending.SILENT)
+    lost = (
+        outcome.ending is Ending.EXPIRED
+        or refusals >= REFUSALS_BEFORE_LISTING
+        or silences >= SILENCES_BEFORE_LISTING
+    )
+    if lost:
+        return Progress(version="", failures=failures)
+    return replace(progress, failures=failures, refusals=refusals, silences=silences)
 
 
 def pause_of(progress: Progress, outcome: Outcome, fraction: float, timing: Timing) -> float:
