@@ -16,6 +16,11 @@ def pytest_ignore_collect(config: pytest.Config) -> bool | None:
     return None if asked_for else True
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Takes the cluster down last: what tests loaded into it goes with it."""
+    items.sort(key=lambda item: item.path.name == "test_cluster_down.py")
+
+
 @pytest.fixture(scope="session")
 def cluster() -> GivenCluster:
     """The cluster of KUBECONFIG, or that of `make cluster`."""

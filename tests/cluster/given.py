@@ -76,10 +76,17 @@ class GivenCluster:
             else:
                 processes.thaw(component)
 
-    def compact_etcd(self) -> int:
-        """Forgets every older revision (the API server then says 410); the revision kept."""
+    def forget_history(self) -> int:
+        """Makes the API server say 410 to every older revision; the oldest one that it knows.
+
+        A compaction of etcd alone is not seen: the API server answers from its own memory, which
+        it loses by being started again.
+        """
         self._need_ours()
-        return node.compact_etcd()
+        oldest = node.compact_etcd()
+        self.stop("kube-apiserver")
+        self.start("kube-apiserver")
+        return oldest
 
     def processes_of_pods(self) -> dict[str, set[int]]:
         """The process ids of each pod by its UID, from the node's kernel, whatever the API says."""

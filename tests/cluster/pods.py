@@ -24,7 +24,8 @@ def a_pod(name: str, image: str, program: str, gpus: int = 0) -> str:
         "terminationGracePeriodSeconds": 1,
         "containers": [container],
     }
-    return json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec})
+    metadata = {"name": name, "labels": {"app": name}}
+    return json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
 
 
 def create(cluster: GivenCluster, name: str, program: str, gpus: int = 0) -> str:

@@ -1,5 +1,6 @@
 """The cluster is what the other tests take it for."""
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -9,6 +10,17 @@ from tests.cluster.pods import create, pod, until_phase
 from tests.cluster.up.processes import Failed, until
 
 SLEEPS = "import time; time.sleep(600)"
+SERVES = "import http.server as s; s.test(s.SimpleHTTPRequestHandler, bind='0.0.0.0', port=8000)"
+#: Asks again while the Service is on its way to the node.
+ASKS = """
+import time, urllib.error, urllib.request
+for _ in range(50):
+    try:
+        print(urllib.request.urlopen("http://server", timeout=5).status)
+        break
+    except urllib.error.URLError:
+        time.sleep(0.2)
+"""
 
 
 @pytest.fixture
@@ -62,6 +74,20 @@ def test_services_are_found_by_name_and_answer(namespace: GivenCluster) -> None:
     assert namespace.kubectl("logs", "asker") == "10.96.0.1\n"
 
 
+def test_a_service_leads_to_a_pod_of_the_same_node_and_to_itself(namespace: GivenCluster) -> None:
+    create(namespace, "server", SERVES)
+    until_phase(namespace, "server", "Running")
+    namespace.kubectl("expose", "pod", "server", "--port=80", "--target-port=8000")
+    try:
+        create(namespace, "client", ASKS)
+        until_phase(namespace, "client", "Succeeded")
+        answer = namespace.kubectl("exec", "server", "--", "python3", "-c", ASKS)
+    finally:
+        namespace.kubectl("delete", "service", "server")
+
+    assert namespace.kubectl("logs", "client") == answer == "200\n"
+
+
 def test_a_node_that_is_away_comes_back_with_its_pods_and_gpus(namespace: GivenCluster) -> None:
     uid = create(namespace, "stays", SLEEPS, gpus=1)
     until_phase(namespace, "stays", "Running")
@@ -86,17 +112,25 @@ def test_an_api_server_that_was_killed_knows_everything_again(namespace: GivenCl
     assert pod(namespace, "stays")["metadata"]["uid"] == uid
 
 
-def test_old_revisions_are_gone_after_a_compaction(namespace: GivenCluster) -> None:
+def test_old_revisions_are_gone_after_history_is_forgotten(namespace: GivenCluster) -> None:
     create(namespace, "one", SLEEPS)
     create(namespace, "two", SLEEPS)
-    first = namespace.kubectl("get", "--raw", "/api/v1/pods?limit=1")
+    page = namespace.kubectl("get", "--raw", "/api/v1/pods?limit=1")
+    token, revision = told(page, "continue"), told(page, "resourceVersion")
     create(namespace, "new", SLEEPS)
 
-    namespace.compact_etcd()
+    namespace.forget_history()
 
-    token = first.split('"continue":"')[1].split('"')[0]
     with pytest.raises(Failed, match="too old"):
         namespace.kubectl("get", "--raw", f"/api/v1/pods?limit=1&continue={token}")
+    watch = f"/api/v1/pods?watch=1&timeoutSeconds=5&resourceVersion={revision}"
+    (event,) = map(json.loads, namespace.kubectl("get", "--raw", watch).splitlines())
+    assert (event["type"], event["object"]["code"]) == ("ERROR", 410)
+
+
+def told(page: str, name: str) -> str:
+    """A word that a list says about itself."""
+    return str(json.loads(page)["metadata"][name])
 
 
 def test_a_frozen_component_goes_on_where_it_was(namespace: GivenCluster) -> None:

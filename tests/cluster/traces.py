@@ -8,7 +8,6 @@ from pathlib import Path
 import psutil
 
 from tests.cluster.up import cgroups, links, record
-from tests.cluster.up.components import COMPONENTS
 from tests.cluster.up.places import NAME
 
 #: Where programs of a cluster make files and folders.
@@ -23,7 +22,8 @@ FOLDERS = (
     "/var/lib/cni",
     "/var/log",
 )
-PROGRAMS = frozenset({*COMPONENTS, "containerd-shim-runc-v2", "containerd-shim", "pause", "runc"})
+#: The components name our folders in their arguments.
+PROGRAMS = frozenset({"containerd-shim-runc-v2", "pause", "runc"})
 NAMESPACES = ("mnt", "net", "pid")
 
 

@@ -114,7 +114,7 @@ def containerd_answers(places: Places = PLACES) -> bool:
 
 
 def compact_etcd(places: Places = PLACES) -> int:
-    """Forgets every older revision, so that watches of old ones end with 410; the revision kept."""
+    """Makes etcd forget every older revision; the oldest that it knows now."""
     now = int(_etcd(places, "range", {"key": "AA=="})["header"]["revision"])
     _etcd(places, "compaction", {"revision": str(now), "physical": True})
     return now
