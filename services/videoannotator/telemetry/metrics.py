@@ -72,7 +72,8 @@ WATCH_AGE_SECONDS = Gauge(
 )
 WATCH_OUTCOMES = Counter(
     PREFIX + "watch_outcomes_total",
-    "What happened to watches: list, watch, opened, event, closed, expired, refused, silent, broken.",
+    "What happened to watches: "
+    "list, watch, opened, event, closed, expired, refused, silent, broken.",
     ("watch", "outcome"),
 )
 DATABASE_UP = Gauge(
