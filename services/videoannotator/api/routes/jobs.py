@@ -7,14 +7,24 @@ from typing import Annotated
 
 from fastapi import Query, Request
 from fastapi.exceptions import RequestValidationError
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from videoannotator.api.answers import LOCATION, TAGGED, answers
 from videoannotator.api.bodies.jobs import JobBody, JobListBody
 from videoannotator.api.operations.submission import Request as Submission
 from videoannotator.api.routes.documented import SUBMISSION, IfNoneMatch, JobId
 from videoannotator.api.routes.listing import Wanted
-from videoannotator.api.routes.requests import Base, Caller, Use, now, tagged
+from videoannotator.api.routes.requests import (
+    Base,
+    Caller,
+    Use,
+    as_json,
+    base_of,
+    caller_of,
+    now,
+    operations_of,
+    tagged,
+)
 from videoannotator.api.routes.routing import router_for
 from videoannotator.api.schemas import job_body, list_body
 from videoannotator.api.uploads import Destination, File, Form, read_form
@@ -54,11 +64,12 @@ RULED = (InvalidConfig, PipelineUnavailable, Forbidden, VideoNotFound, Idempoten
         **answers(*RULED, UnsupportedType, LimitReached, *UNWRITABLE),
     },
 )
-async def submit_job(request: Request, use: Use, caller: Caller, base: Base) -> Response:
+async def submit_job(request: Request) -> Response:
     """Submits a video, or a stored one, for annotation.
 
     The key and the limits are checked before the body is read. Fields may come in any order.
     """
+    use, caller, base = operations_of(request), caller_of(request), base_of(request)
     # The body is read here and nowhere before: whoever may not send it is told at once.
     counted = await use.jobs.admit(caller, _announced(request))
     blobs: BlobStore = request.app.state.blobs
@@ -73,9 +84,8 @@ async def submit_job(request: Request, use: Use, caller: Caller, base: Base) -> 
             rows = await use.jobs.submit(caller, _fields(request, form), _video(form))
         in_vain.pop_all()  # the bytes are moved by now
     body = job_body(rows, now(), base=base, artifacts=())
-    return JSONResponse(
-        body.model_dump(mode="json"), 201, headers={"Location": f"{base}/api/v1/jobs/{body.id}"}
-    )
+    headers = {"Location": f"{base}/api/v1/jobs/{body.id}"}
+    return Response(as_json(body), 201, headers=headers, media_type="application/json")
 
 
 def _announced(request: Request) -> int:
@@ -134,12 +144,10 @@ async def list_jobs(
     response_description="The job.",
     responses={**TAGGED, **answers(JobNotFound)},
 )
-async def get_job(
-    job_id: JobId, use: Use, caller: Caller, base: Base, if_none_match: IfNoneMatch = None
-) -> Response:
+async def get_job(request: Request, job_id: JobId, if_none_match: IfNoneMatch = None) -> Response:
     """Shows a job with its runs and their files."""
-    rows, artifacts = await use.jobs.show(caller, job_id)
-    body = job_body(rows, _whole_second(), base=base, artifacts=artifacts)
+    rows, artifacts = await operations_of(request).jobs.show(caller_of(request), job_id)
+    body = job_body(rows, _whole_second(), base=base_of(request), artifacts=artifacts)
     return tagged(if_none_match, body)
 
 

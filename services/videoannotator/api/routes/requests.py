@@ -13,13 +13,30 @@ from videoannotator.api.operations.assembly import Operations
 from videoannotator.domain.access import Principal
 
 
-async def _operations(request: Request) -> Operations:
+def operations_of(request: Request) -> Operations:
+    """The use cases."""
     operations: Operations = request.app.state.operations
     return operations
 
 
-async def _caller(request: Request) -> Principal:
+def caller_of(request: Request) -> Principal:
+    """Who asks. Raises: Unauthenticated."""
     return principal_of(request.state)
+
+
+def base_of(request: Request) -> str:
+    """The root path, before every address in a body."""
+    return str(request.scope.get("root_path", "")).rstrip("/")
+
+
+# Async, because what is not is sent to a thread and awaited. What is asked for all the time takes
+# the request and calls the functions above: the framework needs longer for each of these.
+async def _use(request: Request) -> Operations:
+    return operations_of(request)
+
+
+async def _caller(request: Request) -> Principal:
+    return caller_of(request)
 
 
 async def _stranger(request: Request) -> Principal | None:
@@ -28,14 +45,13 @@ async def _stranger(request: Request) -> Principal | None:
 
 
 async def _base(request: Request) -> str:
-    return str(request.scope.get("root_path", "")).rstrip("/")
+    return base_of(request)
 
 
-# Async, because what is not is sent to a thread and awaited.
-Use = Annotated[Operations, Depends(_operations)]
+Use = Annotated[Operations, Depends(_use)]
 Caller = Annotated[Principal, Depends(_caller)]
 Anybody = Annotated[Principal | None, Depends(_stranger)]
-Base = Annotated[str, Depends(_base)]  #: the root path, before every address in a body
+Base = Annotated[str, Depends(_base)]
 
 
 def asks_for_head(request: Request) -> bool:
@@ -48,9 +64,14 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def as_json(body: BaseModel) -> bytes:
+    """`body` as it is sent."""
+    return body.model_dump_json().encode()
+
+
 def tagged(if_none_match: str | None, body: BaseModel) -> Response:
     """`body` with an ETag; 304 when the caller has it already."""
-    content = body.model_dump_json().encode()
+    content = as_json(body)
     tag = f'W/"{hashlib.sha256(content).hexdigest()[:32]}"'
     headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
     if matches(if_none_match, tag):
