@@ -22,6 +22,7 @@ from videoannotator.api.wake import LeaderClient
 from videoannotator.blobs.interface import BlobStore
 from videoannotator.blobs.opening import open_blobs
 from videoannotator.pipelines.catalogue import Catalogue, catalogue_of
+from videoannotator.processes.collecting import settle
 from videoannotator.processes.endings import INTERRUPTED_ALONE, End
 from videoannotator.processes.probes import Probes
 from videoannotator.rpc.certificates import certificates_of
@@ -166,6 +167,7 @@ async def _serve(settings: Settings, listener: socket.socket, announce: Announce
     database = Database.open(settings.database_url)
     try:
         async with serving(settings, database, catalogue_of(settings), listener) as api:
+            settle()
             announce(await api.started())
             how = await end.wait({"http": lambda: api.alive})
         return how.status

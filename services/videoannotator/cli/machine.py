@@ -7,6 +7,7 @@ from videoannotator.api.process import Announce, serving
 from videoannotator.api.serving import listening
 from videoannotator.blobs.opening import open_blobs
 from videoannotator.pipelines.catalogue import catalogue_of
+from videoannotator.processes.collecting import settle
 from videoannotator.processes.endings import End
 from videoannotator.scheduler.composing import scheduler_of
 from videoannotator.scheduler.process import scheduling
@@ -53,6 +54,7 @@ async def _serve(
             scheduling(scheduler, end),
             serving(settings, database, catalogue, listener) as api,
         ):
+            settle()
             announce(await api.started())
             how = await end.wait({"http": lambda: api.alive, "scheduler": lambda: scheduler.alive})
         return how.status

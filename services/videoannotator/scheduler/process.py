@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from videoannotator.blobs.opening import open_blobs
 from videoannotator.domain.errors import VideoAnnotatorError
 from videoannotator.pipelines.catalogue import catalogue_of
+from videoannotator.processes.collecting import settle
 from videoannotator.processes.endings import INTERRUPTED_ALONE, End
 from videoannotator.processes.probes import Probes
 from videoannotator.scheduler.composing import scheduler_of
@@ -51,6 +52,7 @@ async def _schedule(settings: Settings, announce: Announce) -> int:
         blobs, catalogue = open_blobs(settings.storage), catalogue_of(settings)
         scheduler = await scheduler_of(settings, database, blobs, catalogue)
         async with scheduling(scheduler, end), _probes(settings, database, scheduler) as port:
+            settle()
             announce(Started(address=scheduler.address, probes_port=port))
             how = await end.wait({"scheduler": lambda: scheduler.alive})
         return how.status
