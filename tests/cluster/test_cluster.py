@@ -16,7 +16,7 @@ ASKS = """
 import time, urllib.error, urllib.request
 for _ in range(50):
     try:
-        print(urllib.request.urlopen("http://server", timeout=5).status)
+        print(urllib.request.urlopen("http://web", timeout=5).status)
         break
     except urllib.error.URLError:
         time.sleep(0.2)
@@ -77,13 +77,13 @@ def test_services_are_found_by_name_and_answer(namespace: GivenCluster) -> None:
 def test_a_service_leads_to_a_pod_of_the_same_node_and_to_itself(namespace: GivenCluster) -> None:
     create(namespace, "server", SERVES)
     until_phase(namespace, "server", "Running")
-    namespace.kubectl("expose", "pod", "server", "--port=80", "--target-port=8000")
+    namespace.kubectl("expose", "pod", "server", "--name=web", "--port=80", "--target-port=8000")
     try:
         create(namespace, "client", ASKS)
         until_phase(namespace, "client", "Succeeded")
         answer = namespace.kubectl("exec", "server", "--", "python3", "-c", ASKS)
     finally:
-        namespace.kubectl("delete", "service", "server")
+        namespace.kubectl("delete", "service", "web")
 
     assert namespace.kubectl("logs", "client") == answer == "200\n"
 
