@@ -76,14 +76,17 @@ class GivenCluster:
             else:
                 processes.thaw(component)
 
+    def compact_etcd(self) -> int:
+        """Makes etcd forget every older revision; the API server still answers from its memory."""
+        self._need_ours()
+        return node.compact_etcd()
+
     def forget_history(self) -> int:
         """Makes the API server say 410 to every older revision; the oldest one that it knows.
 
-        A compaction of etcd alone is not seen: the API server answers from its own memory, which
-        it loses by being started again.
+        It loses its memory of them by being started again.
         """
-        self._need_ours()
-        oldest = node.compact_etcd()
+        oldest = self.compact_etcd()
         self.stop("kube-apiserver")
         self.start("kube-apiserver")
         return oldest
