@@ -56,7 +56,7 @@ def pod_body(status: dict[str, Any], **labels: str) -> dict[str, Any]:
     }
 
 
-def events(uid: str, *told: tuple[str, str]) -> dict[str, Any]:
+def events(uid: str, *told: tuple[str, str], at: str = NOW) -> dict[str, Any]:
     """The answer to the question for the events of one object."""
     items = [
         {
@@ -64,7 +64,7 @@ def events(uid: str, *told: tuple[str, str]) -> dict[str, Any]:
             "message": message,
             "type": "Warning",
             "involvedObject": {"uid": uid},
-            "lastTimestamp": NOW,
+            "lastTimestamp": at,
         }
         for reason, message in told
     ]
@@ -200,6 +200,27 @@ def test_why_tells_what_a_pod_and_its_run_wait_for(
     assert "failure     UNSCHEDULABLE_CAPACITY: " in ended.out
     assert "\nwaits for a GPU of the cluster\n" in ended.out
     assert "event: FailedScheduling: 0/1 nodes: 1 Insufficient gpu." in ended.err
+
+
+def test_why_repeats_the_events_of_a_pod_and_its_kubernetes_job_in_their_order(
+    plugin: Command, server: FakeServer, kubectl: FakeKubectl
+) -> None:
+    kubectl.knows(
+        {
+            f"get pod {POD}": pod_body(UNSCHEDULABLE),
+            f"get job {KUBERNETES_JOB}": {"metadata": {"name": KUBERNETES_JOB}},
+            **events("uid-of-the-pod", ("FailedScheduling", "later"), at="2026-01-31T12:00:09Z"),
+            **events("uid-of-the-job", ("SuccessfulCreate", "first"), at="2026-01-31T12:00:01Z"),
+        }
+    )
+    server.gives("GET", f"{API}/jobs/j1", job_body("pending"))
+
+    ended = plugin("why", POD)
+
+    assert ended.err.splitlines()[:2] == [
+        "event: SuccessfulCreate: first",
+        "event: FailedScheduling: later",
+    ]
 
 
 def test_why_tells_what_a_pod_failed_of_and_what_to_do(
