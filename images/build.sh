@@ -22,7 +22,7 @@ arguments() {
   printf -- '--file\n%s\n' "$FILE"
   [ -z "$BASE" ] || printf -- '--build-arg\nBASE_IMAGE=%s\n' "$BASE"
   [ "$FILE" = Dockerfile ] || printf -- '--build-arg\nIMAGE_TAG=%s\n' "$TAG"
-  for name in PIP_INDEX_URL UV_DEFAULT_INDEX; do
+  for name in PIP_INDEX_URL UV_DEFAULT_INDEX {HTTP,HTTPS,NO}_PROXY {http,https,no}_proxy; do
     [ -z "${!name:-}" ] || printf -- '--build-arg\n%s=%s\n' "$name" "${!name}"
   done
   [ ! -s "$CERTIFICATES" ] || printf -- '--secret\nid=certificates,src=%s\n' "$CERTIFICATES"
