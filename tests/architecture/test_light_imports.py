@@ -16,6 +16,7 @@ UNNEEDED = (
     "alembic",
     "mako",
     "psycopg",
+    "rich",
     "sqlalchemy.dialects.postgresql",
     "sqlalchemy.orm",
     "typer",

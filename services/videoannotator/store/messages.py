@@ -56,7 +56,9 @@ async def _results(
         cursor.nextset()
     found: list[list[Sequence[Any]]] = []
     for _ in range(count):
-        found.append([] if cursor.description is None else await cursor.fetchall())
+        # Not cursor.description: it describes every column anew.
+        has_rows = cursor.pgresult is not None and cursor.pgresult.nfields > 0
+        found.append(await cursor.fetchall() if has_rows else [])
         cursor.nextset()
     return found
 

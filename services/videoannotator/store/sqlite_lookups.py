@@ -1,7 +1,7 @@
 """Reads of SQLite on the spot, in the thread of the event loop.
 
-What an index finds at once takes SQLite some ten microseconds for each row. Asking a thread for it
-takes longer, and two threads that both want Python's one lock take twice the time of one.
+A job by its id takes SQLite 50 microseconds. Asking a thread for it takes seven times as long, and
+more when many ask: two threads that both want the interpreter's lock hold each other up.
 """
 
 import asyncio
