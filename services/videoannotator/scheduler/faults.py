@@ -40,7 +40,7 @@ def _missed(
         return seen.failure
     if worker.state is WorkerState.LAUNCHING:
         return _slow_start(worker, seen, observed, policy, now)
-    return _silent(worker, observed, policy, now)
+    return _silent(worker, seen, observed, policy, now)
 
 
 def lost(seen: Observation) -> Failure:
@@ -96,12 +96,16 @@ def _slow_pull(since: datetime, policy: Policy, now: datetime) -> Failure | None
     return None
 
 
-def _silent(worker: Worker, observed: Observed, policy: Policy, now: datetime) -> Failure | None:
+def _silent(
+    worker: Worker, seen: Observation | None, observed: Observed, policy: Policy, now: datetime
+) -> Failure | None:
     contact = observed.contacts.get(worker.id, NO_CONTACT)
     since = max(worker.up_at or worker.created_at, observed.judging_since)
-    if passed(max(contact.answered_at or since, since), policy.unreachable_seconds, now):
-        return Failure(code=Code.UNREACHABLE, message="The worker stopped answering.")
-    return None
+    if not passed(max(contact.answered_at or since, since), policy.unreachable_seconds, now):
+        return None
+    if seen is not None and seen.node_silent:
+        return Failure(code=Code.NODE_LOST, message="Neither the worker nor its node answers.")
+    return Failure(code=Code.UNREACHABLE, message="The worker stopped answering.")
 
 
 def _slow_work(
@@ -114,8 +118,6 @@ def _slow_work(
     since = max(began, observed.judging_since)
     if passed(began, longest_seconds(job, worker), now):
         return Failure(code=Code.DEADLINE, message="The run took longer than allowed.")
-    if not observed.launching:  # whoever hears nothing cannot tell that nothing moves
-        return None
     if passed(max(contact.progressed_at or since, since), policy.no_progress_seconds, now):
         return Failure(code=Code.NO_PROGRESS, message="The pipeline made no progress.")
     return None

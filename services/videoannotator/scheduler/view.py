@@ -167,7 +167,6 @@ class View:
         if seen.watch.trouble:
             self.seeing_since = now
             self.unseen.clear()
-            self.phases.clear()
             return
         for worker_id, sight in seen.sights.items():
             doubtful = sight.sight in (Sight.UNKNOWN, Sight.UNSEEN) or sight.never_ran
