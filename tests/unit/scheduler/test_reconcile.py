@@ -212,6 +212,16 @@ def test_a_worker_at_work_is_given_up_for_silence_standstill_or_its_time_limit(
     assert given_up(observed, rows, ahead(seconds)) is code
 
 
+def test_a_silent_worker_on_a_silent_node_is_the_fault_of_the_node() -> None:
+    rows = at("at work", up_at=NOW, created_at=LONG_AGO)
+    sight = Observation(sight=Sight.ALIVE, address="10.0.0.7:1", identity="p1", node_silent=True)
+    told = Contact(identity="p1", described=True, answered_at=ahead(60))
+    observed = look(None, told, leader_since=LED, sights={W: sight})
+
+    assert given_up(observed, rows, ahead(179)) is None
+    assert given_up(observed, rows, ahead(180)) is Code.NODE_LOST
+
+
 @pytest.mark.parametrize(
     ("seconds", "sight", "since", "code"),
     [

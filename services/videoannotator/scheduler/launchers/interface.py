@@ -44,6 +44,7 @@ class Observation:
     phase: Phase | None = None  #: None where the launcher knows no phases
     never_ran: bool = False  #: no process of it was ever seen; UNSEEN says so by itself
     unsure: bool = False  #: UNKNOWN, and not looked for by its name since
+    node_silent: bool = False  #: the cluster does not hear its node: it may run on, unheard
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

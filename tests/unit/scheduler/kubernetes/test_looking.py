@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.fakes.recorded import recorded
 from tests.fakes.workers import a_worker
 from videoannotator.domain.failures import Code, Failure
 from videoannotator.domain.jobs import Worker, WorkerState
@@ -300,3 +301,11 @@ def test_a_diagnosis_is_told_wherever_it_is_seen() -> None:
         Trace(jobs=(FAILED,)),
     ):
         assert sight_of(CALLED, trace, BROKE, NOW).failure == BROKE
+
+
+@pytest.mark.parametrize(("name", "silent"), [("node-silent", True), ("running", False)])
+def test_a_node_that_the_cluster_does_not_hear_is_told(name: str, silent: bool) -> None:
+    pod = recorded(name).pod
+    assert pod is not None
+
+    assert sight(a_worker(), Trace(pods=(pod,))).node_silent is silent

@@ -103,7 +103,7 @@ def waiting_for(pod: PodView | None, job: JobView | None, events: Sequence[Event
     if pod.deletion_timestamp is not None:
         return f"is being ended: {why_slow(pod, events)}".removesuffix(": ")
     if pod.phase == RUNNING:
-        return NODE_SILENT if _node_silent(pod) else "starts"
+        return NODE_SILENT if node_silent(pod) else "starts"
     missing = shortage(pod, events)
     if missing is not None:
         return missing.words
@@ -113,15 +113,18 @@ def waiting_for(pod: PodView | None, job: JobView | None, events: Sequence[Event
 def why_slow(pod: PodView, events: Sequence[EventView]) -> str:
     """A guess why a pod takes long to end; empty when there is nothing to guess from."""
     last = newest(events, NODE_PROGRESS | KILL_FAULTS)
-    if _node_silent(pod):
+    if node_silent(pod):
         return NODE_SILENT
     if last is not None and last.reason in KILL_FAULTS:
         return "the node cannot end its container"
     return PULLING if last is not None and last.reason == "Pulling" else ""
 
 
-def _node_silent(pod: PodView) -> bool:
-    """Nothing probes a worker: only the node's absence makes a running pod unready."""
+def node_silent(pod: PodView) -> bool:
+    """Whether the cluster does not hear the pod's node.
+
+    Nothing probes a worker: only the node's absence makes a running pod unready.
+    """
     unready = any(each.type == "Ready" and each.status == "False" for each in pod.conditions)
     container = pod.container
     return unready and container is not None and container.state == "running"

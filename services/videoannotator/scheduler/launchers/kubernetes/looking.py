@@ -12,6 +12,7 @@ from videoannotator.scheduler.launchers.interface import Observation, Phase, Sig
 from videoannotator.scheduler.launchers.kubernetes.bodies import WORKER_PORT
 from videoannotator.scheduler.launchers.kubernetes.diagnose import (
     diagnose,
+    node_silent,
     waiting_for,
     why_slow,
 )
@@ -172,6 +173,7 @@ def _alive(pod: PodView, trace: Trace, failure: Failure | None) -> Observation:
         failure=failure,
         phase=Phase.STARTING if running else Phase.PULLING,
         detail="" if reachable else detail,
+        node_silent=node_silent(pod),
     )
 
 
