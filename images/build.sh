@@ -42,14 +42,14 @@ build() {
   fi
 }
 
-# What an image holds on top of its base, in MB: all that is ours lies in one folder.
+# What an image holds on top of its base: all that is ours lies in one folder.
 size_of() {
   local container
   if [ "$WITH" = docker ]; then
-    docker run --rm --network none --entrypoint du "$1" -sm --apparent-size /opt/videoannotator
+    docker run --rm --network none --entrypoint du "$1" -s --block-size=MB --apparent-size /opt/videoannotator
   else
     container=$(buildah from --pull-never "$1")
-    buildah run "$container" -- du -sm --apparent-size /opt/videoannotator
+    buildah run "$container" -- du -s --block-size=MB --apparent-size /opt/videoannotator
     buildah rm "$container" >/dev/null
   fi | cut -f 1
 }
@@ -65,7 +65,7 @@ for target in "$@"; do
   build "$target"
 done
 
-printf '\n%-48s %s\n' IMAGE "MB ON TOP OF THE BASE"
+printf '\n%-48s %s\n' IMAGE "ON TOP OF THE BASE"
 for target in "$@"; do
   printf '%-48s %s\n' "$LOCAL/$target:$TAG" "$(size_of "$LOCAL/$target:$TAG")"
 done
