@@ -7,7 +7,8 @@ import sys
 from bench import Figure
 from bench.services import databases, place, service
 
-SERVICES = {"api": "videoannotator.api.process", "scheduler": "videoannotator.scheduler.process"}
+#: As `python -m` loads them.
+SERVICES = {"api": "videoannotator.api.__main__", "scheduler": "videoannotator.scheduler.__main__"}
 TRIES = 5
 PROGRAM = """
 import importlib, json, sys, time

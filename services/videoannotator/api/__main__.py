@@ -2,8 +2,11 @@
 
 import sys
 
-from videoannotator.api.process import run
-from videoannotator.processes.starting import start
+from videoannotator.processes.collecting import loading
+
+with loading():
+    from videoannotator.api.process import run
+    from videoannotator.processes.starting import start
 
 if __name__ == "__main__":
     sys.exit(start("api", run))

@@ -8,6 +8,7 @@ import typer
 
 from videoannotator.cli.options import Json
 from videoannotator.cli.output import write, write_json
+from videoannotator.processes.collecting import loading
 
 if TYPE_CHECKING:
     from videoannotator.api.process import Started
@@ -48,7 +49,8 @@ def serve(
 
     The first start prints the first administrator's key, once.
     """
-    from videoannotator.cli.machine import run
+    with loading():
+        from videoannotator.cli.machine import run
 
     chosen = {"api.host": host, "api.port": port, "api.grpc_port": grpc_port}
     settings = _settings("serve", chosen)
@@ -69,7 +71,8 @@ def api(
     Needs a database that 'videoannotator db upgrade' prepared. The first start on an empty one
     prints the first administrator's key, once. Ctrl-C and SIGTERM let requests under way finish.
     """
-    from videoannotator.api.process import run
+    with loading():
+        from videoannotator.api.process import run
 
     chosen = {
         "api.host": host,
@@ -85,7 +88,8 @@ def schedule(
     listen: str | None, address: str | None, telemetry_port: str | None, *, json: bool
 ) -> None:
     """Runs a scheduler until a signal ends it."""
-    from videoannotator.scheduler.process import run
+    with loading():
+        from videoannotator.scheduler.process import run
 
     chosen = {
         "scheduler.listen": listen,

@@ -1,6 +1,18 @@
 """Garbage collection in processes that stay."""
 
 import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def loading() -> Iterator[None]:
+    """Collects no garbage while modules are imported: they stay, and there are many of them."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def settle() -> None:

@@ -2,8 +2,11 @@
 
 import sys
 
-from videoannotator.processes.starting import start
-from videoannotator.scheduler.process import run
+from videoannotator.processes.collecting import loading
+
+with loading():
+    from videoannotator.processes.starting import start
+    from videoannotator.scheduler.process import run
 
 if __name__ == "__main__":
     sys.exit(start("scheduler", run))
