@@ -64,6 +64,11 @@ class Places:
         return self.state / "cluster.json"
 
     @property
+    def completed(self) -> Path:
+        """There when the start came to its end."""
+        return self.state / "completed"
+
+    @property
     def gpus(self) -> Path:
         """How many GPUs the node offers."""
         return self.state / "number-of-gpus"

@@ -25,6 +25,7 @@ from tests.cluster.up.places import DNS_READY_PORT, KUBECONFIG, PLACES
 from tests.cluster.up.programs import link, program
 
 CONTAINERD = Path("/usr/bin/containerd")
+API = ("etcd", "kube-apiserver")
 BY_HAND = ("kubectl", "helm")
 FIRST = ("etcd", "kube-apiserver", "containerd")
 #: Those that start together, once these answer.
@@ -39,9 +40,10 @@ def up(gpus: int) -> None:
     packages.see_to(packages.CLUSTER)
     programs = _programs()
     fingerprint = fingerprint_of(programs)
-    if not is_whole(fingerprint):
+    if not (was_completed(fingerprint) and _mended(programs)):
         removing.down()
         _start(programs, fingerprint)
+        PLACES.completed.touch()
     node.set_gpus(gpus)
 
 
@@ -67,17 +69,29 @@ def fingerprint_of(programs: dict[str, Path]) -> str:
     return hashlib.sha256(whole.encode()).hexdigest()
 
 
-def is_whole(fingerprint: str) -> bool:
-    """Whether such a cluster runs and is ready."""
+def was_completed(fingerprint: str) -> bool:
+    """Whether a cluster started just so came up, and was not taken down."""
     told = record.read()
+    places = (PLACES.completed, PLACES.run, KUBECONFIG)
     return (
         told is not None
         and told.fingerprint == fingerprint
-        and KUBECONFIG.exists()
-        and all(processes.running(name) is not None for name in components.COMPONENTS)
-        and node.answers("/readyz")
-        and node.is_ready()
+        and all(path.exists() for path in places)
     )
+
+
+def _mended(programs: dict[str, Path]) -> bool:
+    """Starts what ended meanwhile and thaws what is frozen; whether all of it works then."""
+    try:
+        for name, path in programs.items():
+            processes.start(name, path)
+            processes.thaw(name)
+        processes.until("the API server is ready", lambda: node.answers("/readyz"), 60.0, API)
+        node.until_ready()
+    except processes.Failed as error:
+        print(f"The cluster that runs cannot be mended: {error}", file=sys.stderr)
+        return False
+    return True
 
 
 def _start(programs: dict[str, Path], fingerprint: str) -> None:
@@ -118,8 +132,7 @@ def _write(path: Path, text: str) -> None:
 
 def _start_api_server(programs: dict[str, Path]) -> None:
     processes.start("kube-apiserver", programs["kube-apiserver"])
-    watched = ("etcd", "kube-apiserver")
-    processes.until("the API server is ready", lambda: node.answers("/readyz"), 60.0, watched)
+    processes.until("the API server is ready", lambda: node.answers("/readyz"), 60.0, API)
 
 
 def _start_containerd(programs: dict[str, Path]) -> None:
