@@ -1,5 +1,6 @@
 """The chart on a cluster: namespace, volume, database, `helm install`, and the way in."""
 
+import base64
 import contextlib
 import json
 import os
@@ -11,9 +12,10 @@ from typing import Any
 
 from tests.cluster.given import GivenCluster
 from tests.cluster.up.places import NODE_ADDRESS, PLACES, PODS
-from tests.cluster.up.processes import Failed
+from tests.cluster.up.processes import Failed, until
 from tests.cluster.up.programs import ROOT, program
 from tests.fakes.postgres import PostgresServer
+from videoannotator.scheduler.launchers.kubernetes import names
 
 CHART = ROOT / "charts" / "videoannotator"
 VALUES = ROOT / "k8s" / "values" / "test.yaml"
@@ -23,6 +25,7 @@ CLAIM = "videoannotator-storage"
 #: User and group of our images.
 NOBODY = 10_001
 INSTALL_SECONDS = 420
+LAUNCH_SECONDS = 180.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +83,22 @@ class Installation:
             "data"
         ]
         return found
+
+    def admin_key(self) -> str:
+        """The first administrator's key, as the notes tell to read it."""
+        return base64.b64decode(self.secret(f"{self.name}-secrets")["admin-key"]).decode()
+
+    def until_launched(self, job_id: str, runs: int) -> list[dict[str, Any]]:
+        """The Kubernetes Jobs of a job's runs, once so many were seen."""
+        seen: dict[str, dict[str, Any]] = {}
+
+        def look() -> bool:
+            for each in self.objects("jobs", f"{names.JOB}={job_id}"):
+                seen[each["metadata"]["name"]] = each
+            return len(seen) == runs
+
+        until(f"{runs} runs have their Kubernetes Jobs", look, LAUNCH_SECONDS)
+        return list(seen.values())
 
     @contextlib.contextmanager
     def forwarded(self, port: int) -> Iterator[int]:
@@ -194,15 +213,19 @@ def ready_for(cluster: GivenCluster, name: str) -> Iterator[Installation]:
         yield Installation(cluster=cluster, namespace=name, sets={**claim, **secret})
 
 
+def installing(found: Installation, **sets: str) -> Iterator[Installation]:
+    """Installs, and removes the release again. Raises: Failed with what pods and events say."""
+    try:
+        found.put("install", **sets)
+    except Failed as error:
+        raise Failed(f"{error}\n{found.why()}") from error
+    yield found
+    with contextlib.suppress(Failed):  # a test has removed it
+        found.helm("uninstall", found.release, "--wait", "--timeout=120s")
+
+
 @contextlib.contextmanager
 def installed_in(cluster: GivenCluster, name: str, **sets: str) -> Iterator[Installation]:
     """The release of k8s/values/test.yaml in a namespace of its own, ready for work."""
     with ready_for(cluster, name) as found:
-        try:
-            found.put("install", **sets)
-            yield found
-        except Failed as error:
-            raise Failed(f"{error}\n{found.why()}") from error
-        finally:
-            with contextlib.suppress(Failed):
-                found.helm("uninstall", found.release, "--wait", "--timeout=120s")
+        yield from installing(found, **sets)

@@ -1,7 +1,6 @@
 """The chart on a real cluster: what it installs works, and what is wrong is told with the fix."""
 
 import asyncio
-import base64
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import pytest
 
 from tests.cluster.given import GivenCluster
 from tests.cluster.installing import (
+    CLAIM,
     DATABASE_SECRET,
     Installation,
     database_secret,
@@ -21,7 +21,6 @@ from tests.cluster.installing import (
 from tests.cluster.up.processes import Failed, until
 from videoannotator.client import Client
 from videoannotator.media.sample import CUT_SECONDS, make_sample
-from videoannotator.scheduler.launchers.kubernetes import names
 from videoannotator.v1 import job_pb2
 from videoannotator.v1.job_pb2_grpc import JobServiceStub
 
@@ -46,11 +45,6 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("video") / "clip.mp4"
     make_sample(path)
     return path
-
-
-def admin_key(installed: Installation) -> str:
-    """The first administrator's key, as the notes tell to read it."""
-    return base64.b64decode(installed.secret(f"{installed.name}-secrets")["admin-key"]).decode()
 
 
 def test_two_apis_and_two_schedulers_are_ready(installed: Installation) -> None:
@@ -88,10 +82,10 @@ def test_a_video_over_rest_comes_back_annotated(
 ) -> None:
     with (
         installed.forwarded(80) as port,
-        Client(f"http://127.0.0.1:{port}", token=admin_key(installed)) as client,
+        Client(f"http://127.0.0.1:{port}", token=installed.admin_key()) as client,
     ):
         job = client.submit(video, ["scene_detection", "voice_activity"])
-        seen = until_seen(installed, job.id)
+        seen = {each["metadata"]["name"] for each in installed.until_launched(job.id, 2)}
         until("the job is over", lambda: client.job(job.id).status == "completed", JOB_SECONDS)
         files = client.download(job.id, tmp_path)
 
@@ -100,22 +94,9 @@ def test_a_video_over_rest_comes_back_annotated(
     assert len(CUT_SECONDS) == 3
 
 
-def until_seen(installed: Installation, job_id: str) -> set[str]:
-    """The Kubernetes Jobs of a job's two runs, once both were there."""
-    seen: set[str] = set()
-
-    def look() -> bool:
-        for each in installed.objects("jobs", f"{names.JOB}={job_id}"):
-            seen.add(each["metadata"]["name"])
-        return len(seen) == 2
-
-    until("each run has its Kubernetes Job", look, JOB_SECONDS)
-    return seen
-
-
 def test_a_video_over_grpc_comes_back_annotated(installed: Installation, video: Path) -> None:
     with installed.forwarded(50051) as port:
-        state = asyncio.run(over_grpc(port, admin_key(installed), video.name, video.read_bytes()))
+        state = asyncio.run(over_grpc(port, installed.admin_key(), video.name, video.read_bytes()))
 
     assert state == job_pb2.JOB_STATE_COMPLETED
 
@@ -142,14 +123,24 @@ async def asked(name: str, content: bytes) -> AsyncIterator[job_pb2.SubmitJobReq
         yield job_pb2.SubmitJobRequest(chunk=content[start : start + CHUNK_BYTES])
 
 
-def test_an_upgrade_changes_no_secret_and_a_removal_keeps_what_must_stay(
-    installed: Installation,
-) -> None:
+def test_an_upgrade_changes_a_setting_and_no_secret(installed: Installation) -> None:
     before = installed.secret(f"{installed.name}-secrets")
 
     installed.put("upgrade", logLevel="debug")
 
     assert installed.secret(f"{installed.name}-secrets") == before
+    maps = {each["metadata"]["name"]: each["data"] for each in installed.objects("configmaps")}
+    told = maps[f"{installed.name}-settings"]["VIDEOANNOTATOR_TELEMETRY__LOG_LEVEL"]
+    assert told == "debug"
+
+
+def test_a_removal_keeps_secrets_and_videos_and_nothing_else(installed: Installation) -> None:
+    installed.helm("uninstall", installed.release, "--wait", "--timeout=120s")
+
+    assert installed.names("secrets") == {f"{installed.name}-secrets", DATABASE_SECRET}
+    assert installed.names("persistentvolumeclaims") == {CLAIM}
+    for kind in ("deployments", "services", "roles", "rolebindings", "networkpolicies"):
+        assert installed.names(kind) == set()
 
 
 def test_a_missing_secret_is_named_by_the_pods_that_wait_for_it(cluster: GivenCluster) -> None:

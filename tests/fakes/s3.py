@@ -41,9 +41,9 @@ def settings_on(storage: StorageSettings, settings: Settings) -> Settings:
 class S3Server:
     """A running versitygw. Every bucket is a folder."""
 
-    def __init__(self, program: Path) -> None:
-        """`program` is versitygw."""
-        self.port = free_port()
+    def __init__(self, program: Path, host: str = "127.0.0.1") -> None:
+        """`program` is versitygw; it listens on `host`."""
+        self.host, self.port = host, free_port()
         self.folder = Path(tempfile.mkdtemp(prefix="s3-of-tests-"))
         self.buckets = self.folder / "buckets"
         (self.buckets / BUCKET).mkdir(parents=True)
@@ -53,7 +53,7 @@ class S3Server:
     @property
     def endpoint(self) -> str:
         """Its address."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     def storage(self, root: Path, **more: Any) -> StorageSettings:
         """Settings of a storage of one's own on it; `more` replaces some."""
@@ -89,7 +89,7 @@ class S3Server:
         """Starts it and waits until it takes connections."""
         with_parent = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
         keys = ["--access", ACCESS_KEY, "--secret", SECRET_KEY, "--region", REGION]
-        order = [str(self._program), *keys, "--port", f"127.0.0.1:{self.port}", "--quiet"]
+        order = [str(self._program), *keys, "--port", f"{self.host}:{self.port}", "--quiet"]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [*with_parent, *order, "posix", str(self.buckets)],
@@ -117,7 +117,7 @@ class S3Server:
         while True:
             assert process.poll() is None, (self.folder / "log").read_text()
             with contextlib.suppress(OSError):
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                socket.create_connection((self.host, self.port), timeout=1).close()
                 return
             assert time.monotonic() < deadline, (self.folder / "log").read_text()
             time.sleep(0.02)
