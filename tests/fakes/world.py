@@ -100,6 +100,9 @@ class Leader:
     cut: bool = False  # it does not reach the database, nor anything else
     renewed_at: datetime = START
     inbox: list[Message] = field(default_factory=list)
+    blind: bool = False  # its watch of the cluster is broken
+    sees_since: datetime = START  # without a gap
+    sights: dict[str, Observation] = field(default_factory=dict)  # of the last look that saw
     saw: dict[str, str] = field(default_factory=dict)  # worker id -> alive | terminal
     workers: tuple[Worker, ...] = ()
     pending_creates: list[str] = field(default_factory=list)  # recorded, not sent yet
@@ -323,7 +326,8 @@ class World:
 
     def watches(self, leader: Leader) -> bool:
         """Its watch shows everything that happens; it has one from its takeover on."""
-        return leader.epoch == self.epoch and not leader.frozen and not leader.cut
+        seeing = not leader.frozen and not leader.cut and not leader.blind
+        return leader.epoch == self.epoch and seeing
 
     def worker(self, worker_id: str) -> Worker | None:
         """Its row."""
@@ -422,11 +426,27 @@ class World:
     # --- the cluster
 
     def watch(self, leader: Leader) -> Watch:
-        """How well this leader sees: from its takeover on, without a gap."""
-        return Watch()
+        """How well this leader sees: without a gap from its takeover, or the last break, on."""
+        if leader.blind:
+            return Watch(trouble="the cluster does not answer", gapless_seconds=0.0)
+        gapless = (self.now - max(leader.sees_since, leader.since)).total_seconds()
+        return Watch(gapless_seconds=gapless)
+
+    def blinded(self, leader: Leader, blind: bool) -> None:
+        """Its watch breaks, or it lists anew and watches on."""
+        if leader.blind and not blind:
+            leader.sees_since = self.now
+        leader.blind = blind
 
     def sight(self, leader: Leader, worker: Worker) -> Observation:
         """What this leader's watch shows of a worker."""
+        if leader.blind:
+            return leader.sights.get(worker.id, Observation(sight=Sight.UNSEEN))
+        leader.sights[worker.id] = self.look(leader, worker)
+        return leader.sights[worker.id]
+
+    def look(self, leader: Leader, worker: Worker) -> Observation:
+        """What the cluster tells this leader of a worker now."""
         pod = self.pods.get(worker.id)
         if pod is None or not pod.object:
             if leader.saw.get(worker.id) == "terminal":

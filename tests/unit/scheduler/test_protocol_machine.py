@@ -101,6 +101,10 @@ class Protocol(RuleBasedStateMachine):
         self.world.leaders[-1].cut = True
         self.world.take_over()
 
+    @rule(blind=st.booleans())
+    def watch_breaks_or_heals(self, blind: bool) -> None:
+        self.world.blinded(self.world.leaders[-1], blind)
+
     @rule(fate=st.sampled_from(["lost", "late"]))
     def next_create(self, fate: str) -> None:
         self.world.create_fate = fate
