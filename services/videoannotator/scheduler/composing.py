@@ -27,7 +27,7 @@ from videoannotator.scheduler.loop import Pace
 from videoannotator.scheduler.places import LocalPlaces, MountedPlaces, Places
 from videoannotator.scheduler.policy import Policy
 from videoannotator.scheduler.service import Scheduler, Terms
-from videoannotator.scheduler.shell import Parts
+from videoannotator.scheduler.shell import Dial, Parts
 from videoannotator.scheduler.signed_places import signed_places
 from videoannotator.scheduler.worker_body import LocalProcess, WorkerTemplate
 from videoannotator.settings import UNIX, Settings, environment, variable
@@ -91,10 +91,12 @@ async def cluster_scheduler(
     blobs: BlobStore,
     catalogue: Catalogue,
     places: Places | None = None,
+    dial: Dial | None = None,
 ) -> Scheduler:
     """A scheduler whose workers are Kubernetes Jobs.
 
-    `places` are those of workers that see the storage in another way than pods do.
+    `places` are those of workers that see the storage in another way than pods do, `dial` reaches
+    those that are not where their pods are.
 
     Raises: InvalidSetting, StorageError.
     """
@@ -121,7 +123,7 @@ async def cluster_scheduler(
             missing=workers.missing,
         ),
         timing=Timing(keepalive_seconds=settings.scheduler.keepalive_seconds),
-        dial=lambda target, token: WorkerClient(target, token, certificates=certificates),
+        dial=dial or (lambda target, token: WorkerClient(target, token, certificates=certificates)),
         sweep_seconds=settings.scheduler.sweep_seconds,
     )
     sockets = socket_folder(root)
