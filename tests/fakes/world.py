@@ -7,8 +7,9 @@ vanish, leaders that freeze.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
+from tests.fakes.actors import START, Leader, Pod
 from videoannotator.domain.failures import Code, Failure, RetryPolicy
 from videoannotator.domain.jobs import (
     RUN_FINAL,
@@ -42,7 +43,6 @@ from videoannotator.scheduler.inbox import (
     CreateEnded,
     ExamineEnded,
     Finished,
-    Message,
     TerminateEnded,
 )
 from videoannotator.scheduler.launchers.interface import Observation, Sight, Watch
@@ -52,7 +52,6 @@ from videoannotator.scheduler.reconcile import purgeable, reconcile
 from videoannotator.scheduler.view import Seen, View
 from videoannotator.store.rows import Changes, JobRows
 
-START = datetime(2026, 1, 1, tzinfo=UTC)
 GRACE, MARGIN, LATE, BACKSTOP = 600.0, 90.0, 75.0, 3000.0
 LEASE = 15.0
 POLICY = Policy(
@@ -63,49 +62,6 @@ POLICY = Policy(
     retry=RetryPolicy(infrastructure_failures=2, pipeline_failures=1, base_delay_seconds=1),
 )
 WORKING = ("working",)
-LIVING = ("bound", "idle", "working", "done", "failed")
-
-
-@dataclass
-class Pod:
-    """One process of one worker, and the object that stands for it in the cluster."""
-
-    worker_id: str
-    run_id: str
-    attempt: int
-    process: str = "bound"  # bound, idle, working, done, failed, dead
-    object: bool = True  # the cluster still shows it
-    parent: bool = True  # the object that made it is still there: the name is taken
-    deleting: bool = False
-    cut: bool = False  # nobody reaches its node
-    heard_at: datetime = START
-    epoch: int = 0
-    created_at: datetime = START
-    stopped: bool = False
-
-    @property
-    def alive(self) -> bool:
-        """Its process exists and may hold a GPU."""
-        return self.process in LIVING
-
-
-@dataclass
-class Leader:
-    """One leadership, as it sees itself."""
-
-    epoch: int
-    view: View
-    since: datetime
-    frozen: bool = False
-    cut: bool = False  # it does not reach the database, nor anything else
-    renewed_at: datetime = START
-    inbox: list[Message] = field(default_factory=list)
-    blind: bool = False  # its watch of the cluster is broken
-    sees_since: datetime = START  # without a gap
-    sights: dict[str, Observation] = field(default_factory=dict)  # of the last look that saw
-    saw: dict[str, str] = field(default_factory=dict)  # worker id -> alive | terminal
-    workers: tuple[Worker, ...] = ()
-    pending_creates: list[str] = field(default_factory=list)  # recorded, not sent yet
 
 
 class Broken(AssertionError):
