@@ -252,22 +252,43 @@ async def test_why_there_is_no_pod_is_told_by_an_event(
     assert 'serviceaccount "nobody" not found' in found[0].message
 
 
+async def test_a_pod_of_a_living_kubernetes_job_cannot_be_hidden_by_force(
+    cluster: GivenCluster, client: Cluster
+) -> None:
+    async with copied(client) as copy:
+        pod = await running(client, body(cluster, "held"), copy)
+        cluster.freeze("kubelet")
+        await force(cluster, client, pod)
+        await soon(lambda: copy.objects[pod.uid].deletion_timestamp)
+        shown, alive = copy.objects[pod.uid], cluster.processes_of_pods().get(pod.uid)
+        cluster.thaw("kubelet")
+        await soon(lambda: pod.uid in copy.departed)
+
+    assert (shown.phase, shown.deletion_grace_seconds) == ("Running", 0.0)
+    assert alive
+
+
 async def test_a_pod_deleted_by_force_was_never_seen_to_end(
     cluster: GivenCluster, client: Cluster
 ) -> None:
     async with copied(client) as copy:
         pod = await running(client, body(cluster, "forced"), copy)
         cluster.freeze("kubelet")
-        where = ("-n", client.namespace)
-        await kubectl(cluster, "delete", "pod", pod.name, *where, "--force", "--grace-period=0")
+        await client.delete_job("forced", pod.job_uid)
+        await soon(lambda: copy.objects[pod.uid].deletion_timestamp)
+        await force(cluster, client, pod)
         await soon(lambda: pod.uid in copy.departed)
-        last = copy.departed[pod.uid]
-        alive = cluster.processes_of_pods().get(pod.uid)
+        last, alive = copy.departed[pod.uid], cluster.processes_of_pods().get(pod.uid)
         cluster.thaw("kubelet")
 
-    assert last.state is State.DELETED
-    assert not last.view.ended
+    assert (last.state, last.view.ended) == (State.DELETED, False)
     assert alive
+
+
+async def force(cluster: GivenCluster, client: Cluster, pod: PodView) -> None:
+    """As an impatient operator does."""
+    words = ("delete", "pod", pod.name, "-n", client.namespace, "--wait=false")
+    await kubectl(cluster, *words, "--force", "--grace-period=0")
 
 
 async def test_a_pod_whose_label_is_taken_off_only_leaves_our_sight(

@@ -1,5 +1,6 @@
 """The way to the API server: files, credentials, certificates."""
 
+import gc
 import os
 import ssl
 from pathlib import Path
@@ -7,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.certificates import Authority
-from tests.fakes.kube.bodies import job_body
+from tests.fakes.kube.bodies import job_body, pod_body
 from tests.fakes.kube.cluster import FakeCluster
+from tests.fakes.kube.pace import eventually
+from tests.fakes.kube.reflecting import reflecting
 from videoannotator.domain.errors import Forbidden, InvalidSetting, Unavailable
 from videoannotator.scheduler.launchers.kubernetes.cluster import Cluster
 from videoannotator.scheduler.launchers.kubernetes.connection import TOKEN_SECONDS, Connection
@@ -145,3 +148,16 @@ async def test_an_api_server_that_another_authority_signed_is_not_trusted(
 
     assert "certificate authority" in told.value.hint
     assert fake.requests == []
+
+
+async def test_a_watch_over_tls_is_left_without_a_trace(fake: FakeCluster, pod: InAPod) -> None:
+    cluster = Cluster(await pod.connect(), "va")
+
+    async with reflecting(cluster) as copy:
+        await copy.synced()
+        fake.objects.add("pods", pod_body("a", app="va"))
+        await eventually(lambda: copy.names() == {"a"})
+    await cluster.close()
+
+    await eventually(lambda: not fake.server.watches)
+    gc.collect()  # an open socket would warn here

@@ -151,7 +151,7 @@ class Connection:
             try:
                 yield await _stream(response)
             finally:
-                response.close()
+                _break_off(response)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise silence_of(error) from error
 
@@ -238,6 +238,14 @@ def _socket(address: Any) -> socket.socket:
     if option is not None:
         made.setsockopt(socket.IPPROTO_TCP, option, int(UNACKNOWLEDGED_SECONDS * 1000))
     return made
+
+
+def _break_off(response: aiohttp.ClientResponse) -> None:
+    """Leaves an answer that still comes, without waiting for the other side's goodbye."""
+    connection = response.connection
+    if connection is not None and connection.transport is not None:
+        connection.transport.abort()
+    response.close()
 
 
 async def _stream(response: aiohttp.ClientResponse) -> Stream:
