@@ -22,9 +22,10 @@ Answer = tuple[HTTPStatus, str, bytes]
 class Probes:
     """Answers /livez, /readyz and /metrics, one request per connection."""
 
-    def __init__(self, ready: Ready) -> None:
-        """Nothing listens before `start`."""
+    def __init__(self, ready: Ready, alive: Callable[[], bool] = lambda: True) -> None:
+        """Nothing listens before `start`. `alive` is False when only a restart helps."""
         self._ready = ready
+        self._alive = alive
         self._server: asyncio.Server | None = None
 
     async def start(self, host: str, port: int) -> int:
@@ -65,13 +66,18 @@ class Probes:
         if method != "GET":
             return HTTPStatus.METHOD_NOT_ALLOWED, JSON, _status("only GET")
         if path == "/livez":
-            return HTTPStatus.OK, JSON, _status("ok")
+            return self._liveness()
         if path == "/readyz":
             return await self._readiness()
         if path == "/metrics":
             content, media_type = exposition()
             return HTTPStatus.OK, media_type, content
         return HTTPStatus.NOT_FOUND, JSON, _status("only /livez, /readyz and /metrics")
+
+    def _liveness(self) -> Answer:
+        if self._alive():
+            return HTTPStatus.OK, JSON, _status("ok")
+        return HTTPStatus.SERVICE_UNAVAILABLE, JSON, _status("stuck")
 
     async def _readiness(self) -> Answer:
         reason = await self._ready()

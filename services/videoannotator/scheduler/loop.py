@@ -52,6 +52,7 @@ class Loop:
         self._idle = False
         self._troubled = False  #: the last tick could not do all it wanted
         self.ticked_at: datetime | None = None
+        self._ticked = time.monotonic()
 
     @property
     def epoch(self) -> int:
@@ -63,13 +64,19 @@ class Loop:
         """A look that began after `ending` was set saw no worker, and no run that had one."""
         return self._idle
 
+    @property
+    def silent_seconds(self) -> float:
+        """Since the end of the last tick."""
+        return time.monotonic() - self._ticked
+
     async def run(self) -> None:
         """Ticks until it is cancelled. Raises: NotLeader, DatabaseUnavailable."""
         while True:
             began = time.monotonic()
             with TICK_SECONDS.time():
                 changed = await self.tick()
-            took = time.monotonic() - began
+            self._ticked = time.monotonic()
+            took = self._ticked - began
             if not changed:
                 await self._inbox.wait(self._pause(took))
 

@@ -86,7 +86,7 @@ async def _probes(
             return "The scheduler has ended; it must be restarted."
         return await _silence(leader) or scheduler.trouble
 
-    probes = Probes(ready)
+    probes = Probes(ready, lambda: scheduler.alive and scheduler.ticks)
     bound = await probes.start(host, port)
     try:
         yield bound

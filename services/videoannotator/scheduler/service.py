@@ -22,6 +22,8 @@ from videoannotator.telemetry import get_logger
 ENDING_MARGIN_SECONDS = 10.0  # beyond the workers' grace, when the program takes them along
 
 STANDBY_SECONDS = 0.5  # between two looks of a standby: it reads one row
+#: One look takes seconds, at worst a minute; a loop that is silent for longer hangs.
+STUCK_SECONDS = 300.0
 
 #: A database that is away and a disk that is full are waited for: work that runs goes on meanwhile.
 TRANSIENT = (Unavailable, StorageError)
@@ -83,6 +85,11 @@ class Scheduler:
     def alive(self) -> bool:
         """It leads or stands by; False when it broke, which only a restart mends."""
         return self._running is not None and not self._running.done()
+
+    @property
+    def ticks(self) -> bool:
+        """Its loop goes on; who stands by has none. What it waits for need not be well."""
+        return self._loop is None or self._loop.silent_seconds < STUCK_SECONDS
 
     @property
     def trouble(self) -> str:

@@ -13,9 +13,10 @@ from videoannotator.processes.probes import Probes
 
 
 class Process:
-    """Ready or not."""
+    """Ready or not, stuck or not."""
 
     trouble = ""
+    stuck = False
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ async def address(process: Process) -> AsyncIterator[str]:
     async def ready() -> str:
         return process.trouble
 
-    served = Probes(ready)
+    served = Probes(ready, lambda: not process.stuck)
     port = await served.start("127.0.0.1", 0)
     yield f"http://127.0.0.1:{port}"
     await served.stop()
@@ -55,6 +56,17 @@ async def test_readiness_is_the_process_own_and_says_why_not(
 
     assert (answer.status_code, answer.json()) == (status, told)
     assert (await get(f"{address}/livez")).status_code == 200
+
+
+async def test_a_process_that_is_stuck_is_not_alive_whatever_it_can_reach(
+    address: str, process: Process
+) -> None:
+    process.stuck = True
+
+    answer = await get(f"{address}/livez")
+
+    assert (answer.status_code, answer.json()) == (503, {"status": "stuck"})
+    assert (await get(f"{address}/readyz")).status_code == 200
 
 
 async def test_metrics_are_as_prometheus_reads_them(address: str) -> None:

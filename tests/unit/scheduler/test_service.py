@@ -222,6 +222,19 @@ async def test_who_leads_again_after_an_outage_attaches_again_to_its_workers(sit
         await until(lambda: attached(site) == 2)
 
 
+async def test_a_leader_whose_loop_hangs_ticks_no_more(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with site.running("a") as scheduler:
+        await until(lambda: scheduler.leading)
+        going = scheduler.ticks
+        monkeypatch.setattr(service, "STUCK_SECONDS", -1.0)
+        hanging = scheduler.ticks
+    standing = scheduler.ticks
+
+    assert (going, hanging, standing) == (True, False, True)
+
+
 async def test_metrics_tell_of_a_leader_only_while_it_leads(site: Site) -> None:
     async with site.running("a"):
         await until(lambda: told_leaders() == 1)
