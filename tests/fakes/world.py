@@ -253,10 +253,14 @@ class World:
             return
         recorded, leader.pending_creates = leader.pending_creates, []
         for worker_id in recorded:
-            leader.inbox.append(CreateEnded(worker_id=worker_id))
             if not self.leads(leader) or leader.cut:
+                leader.inbox.append(CreateEnded(worker_id=worker_id))
                 continue
             fate, self.create_fate = self.create_fate, "lands"
+            landed, again = fate == "lands", None if fate == "lands" else 0.0
+            leader.inbox.append(
+                CreateEnded(worker_id=worker_id, landed=landed, again_after_seconds=again)
+            )
             if fate == "late":
                 self.late.append((worker_id, self.now + timedelta(seconds=LATE - 16)))
             elif fate == "lands":

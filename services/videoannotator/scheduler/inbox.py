@@ -57,6 +57,7 @@ class Finished(Message):
 class CreateEnded(Message):
     """A create was sent, or refused for good, or nobody knows: then the next look tells."""
 
+    landed: bool = False  #: it was answered: what it made is there, and nothing is on its way
     failure: Failure | None = None  #: it was refused for good
     again_after_seconds: float | None = None  #: it is repeated, not before this time has passed
 

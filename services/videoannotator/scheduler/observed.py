@@ -27,6 +27,8 @@ class Contact:
     ended: Ended | None = None
     answered_at: datetime | None = None  #: last time it answered anything
     progressed_at: datetime | None = None  #: last time its position moved
+    #: every create that this leader sent was answered, so that none can land any more
+    landed: bool = False
     create_failure: Failure | None = None  #: the launcher refused it for good
     creates: int = 0  #: that were sent without a known outcome, one after the other
     create_again_at: datetime | None = None  #: the same create is not repeated before

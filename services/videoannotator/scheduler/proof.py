@@ -15,7 +15,8 @@ def proved_gone(
 ) -> bool:
     """Whether nothing of the worker can run, now or later.
 
-    Nothing was ever sent; or the launcher proved it and no create can still land; or nobody saw it
+    Nothing was ever sent; or the launcher proved it and no create can still land, because each was
+    answered or the time for it has passed; or nobody saw it
     run and this leader has missed nothing since before the first create, which is why the worker's
     launch counts and not a create that was repeated; or it was called once and has ended by its own
     rule by now. A 404 alone proves nothing.
@@ -23,7 +24,8 @@ def proved_gone(
     sent = worker.create_sent_at
     if sent is None:
         return worker.id not in observed.busy
-    if seen is None or not passed(sent, policy.late_create_seconds, now):
+    late = 0.0 if _answered(worker, observed) else policy.late_create_seconds
+    if seen is None or not passed(sent, late, now):
         return False
     if seen.sight is Sight.GONE:
         return True
@@ -32,6 +34,13 @@ def proved_gone(
     if _never_ran(worker, seen) and _saw_all(worker, observed, policy, now):
         return worker.id not in observed.busy
     return _ended_by_rule(worker, observed, policy, now)
+
+
+def _answered(worker: Worker, observed: Observed) -> bool:
+    """Whether every create of the worker was sent by this leader, and answered."""
+    contact = observed.contacts.get(worker.id, NO_CONTACT)
+    mine = observed.leader_since < worker.created_at
+    return mine and contact.landed and worker.id not in observed.busy
 
 
 def _in_doubt(seen: Observation) -> bool:

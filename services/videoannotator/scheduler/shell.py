@@ -224,6 +224,7 @@ class Shell:
             self._lease.check()
             if self._lease.now() < latest:
                 await self._parts.launcher.create(worker)
+                ended = CreateEnded(worker_id=worker.id, landed=True)
             else:
                 ended = CreateEnded(worker_id=worker.id, again_after_seconds=0.0)
         except NotLeader:

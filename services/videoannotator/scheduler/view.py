@@ -78,13 +78,16 @@ class View:
         """What was not done, or nobody knows, is repeated after a pause that grows."""
         worker_id = message.worker_id
         self.busy.discard(worker_id)
+        if message.landed and self._contact(worker_id).creates == 0:
+            self._put(worker_id, landed=True)
         if message.failure is not None:
             self._put(worker_id, create_failure=message.failure)
         if message.again_after_seconds is not None:
             count = self._contact(worker_id).creates
             grown = min(FIRST_PAUSE_SECONDS * 2.0**count, LONGEST_PAUSE_SECONDS)
             pause = timedelta(seconds=max(grown, message.again_after_seconds))
-            self._put(worker_id, creates=min(count + 1, 30), create_again_at=now + pause)
+            again = {"creates": min(count + 1, 30), "create_again_at": now + pause}
+            self._put(worker_id, landed=False, **again)
 
     def _hear(self, message: Message, now: datetime) -> None:
         """Takes in what the worker itself told."""

@@ -259,6 +259,38 @@ def test_the_backstop_counts_from_when_it_was_last_seen_to_be_there(
     assert gone(rows.workers[0], look(view, rows, doubt, seconds), ahead(seconds)) is proved
 
 
+# --- creates that were answered
+
+
+@pytest.mark.parametrize(
+    ("ended", "busy", "led_since", "proved"),
+    [
+        ([{"landed": True}], False, ago(95), True),
+        ([{"landed": True}, {"landed": True}], False, ago(95), True),
+        ([], False, ago(95), False),
+        ([{"again_after_seconds": 0.0}], False, ago(95), False),
+        # an earlier or a later one may still be on its way
+        ([{"again_after_seconds": 0.0}, {"landed": True}], False, ago(95), False),
+        ([{"landed": True}, {"again_after_seconds": 0.0}], False, ago(95), False),
+        ([{"landed": True}], True, ago(95), False),
+        # the leader before may have sent one
+        ([{"landed": True}], False, ago(85), False),
+    ],
+)
+def test_nothing_lands_late_when_this_leader_sent_every_create_and_each_was_answered(
+    view: View, ended: list[dict[str, Any]], busy: bool, led_since: datetime, proved: bool
+) -> None:
+    rows = at("cancelling", created_at=ago(90), create_sent_at=NOW)
+    view.leader_since = led_since
+    view.fold([CreateEnded(worker_id=W, **each) for each in ended], NOW)
+    view.busy |= {W} if busy else set()
+
+    observed = look(view, rows, Observation(sight=Sight.GONE), after=1)
+
+    assert gone(rows.workers[0], observed, ahead(1)) is proved
+    assert gone(rows.workers[0], observed, ahead(LATE))
+
+
 # --- which process answered
 
 
