@@ -106,6 +106,7 @@ def test_an_attempt_that_begins_is_not_counted() -> None:
     attempts = Since("attempts_total", **labels)
 
     accounting.tell(rows, begun, NOW)
+    accounting.tell(at("at work"), Changes(attempts=at("at work").attempts), NOW)
 
     assert attempts.grown == 0
 
