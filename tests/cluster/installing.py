@@ -4,6 +4,7 @@ import base64
 import contextlib
 import json
 import os
+import secrets
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -144,7 +145,9 @@ def volume(cluster: GivenCluster, namespace: str) -> Iterator[dict[str, str]]:
     if not cluster.ours:
         yield {"storage.volume.existingClaim": "", "storage.volume.accessModes[0]": "ReadWriteOnce"}
         return
-    folder = PLACES.state / "storage" / namespace
+    folder = (
+        PLACES.state / "storage" / f"{namespace}-{secrets.token_hex(4)}"
+    )  # goes with the cluster
     folder.mkdir(parents=True)
     os.chown(folder, NOBODY, NOBODY)
     cluster.kubectl("create", "-f", "-", given=json.dumps(_bodies(folder, namespace)))
