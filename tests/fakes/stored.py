@@ -70,6 +70,7 @@ def counted_steps() -> Iterator[list[str]]:
     """
     seen: list[str] = []
     visit, send = aiosqlite.Connection._execute, psycopg.AsyncCursor.execute
+    end: Any = psycopg.AsyncConnection._exec_command
 
     async def visited(self: Any, *what: Any, **how: Any) -> Any:
         seen.append("visit")
@@ -79,7 +80,12 @@ def counted_steps() -> Iterator[list[str]]:
         seen.append("message")
         return await send(self, *what, **how)
 
+    def ended(self: Any, *what: Any, **how: Any) -> Any:  # by the driver's COMMIT or ROLLBACK
+        seen.append("message")
+        return end(self, *what, **how)
+
     with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(psycopg.AsyncConnection, "_exec_command", ended)
         patched.setattr(aiosqlite.Connection, "_execute", visited)
         patched.setattr(psycopg.AsyncCursor, "execute", sent)
         yield seen
