@@ -1,4 +1,7 @@
-"""`python -m bench [part …]`: measures, prints a table, writes bench.json."""
+"""`python -m bench [part …]`: measures, prints a table, writes bench.json.
+
+A part that has a size takes another one: `cluster=10000`.
+"""
 
 import importlib
 import json
@@ -29,6 +32,7 @@ PARTS = (
     "cancelling",
     "restarting",
     "failover",
+    "cluster",
 )
 REPORT = Path("bench.json")
 MARKS: Mapping[bool | None, str] = {True: "met", False: "MISSED", None: ""}
@@ -85,14 +89,16 @@ def report(figures: Mapping[str, Sequence[Figure]], taken_on: Mapping[str, objec
 def measured(part: str) -> list[Figure]:
     """The figures of one part. It is imported only now: others may need what is not installed."""
     print(f"measuring {part}", file=sys.stderr)
-    figures: list[Figure] = importlib.import_module(f"bench.{part}").measure()
+    name, _, size = part.partition("=")
+    measure = importlib.import_module(f"bench.{name}").measure
+    figures: list[Figure] = measure(int(size)) if size else measure()
     return figures
 
 
 def main(names: Sequence[str]) -> int:
     """Measures the parts named, or all."""
     chosen = [part for name in names for part in name.split(",") if part]
-    unknown = [part for part in chosen if part not in PARTS]
+    unknown = [part for part in chosen if part.partition("=")[0] not in PARTS]
     if unknown:
         print(f"No such part: {unknown[0]}. There are: {', '.join(PARTS)}.", file=sys.stderr)
         return 2

@@ -35,8 +35,8 @@ TRIES = 3
 SCHEDULER = [sys.executable, "-m", "videoannotator.scheduler"]
 
 
-async def submit_all(here: Place, database: Database) -> None:
-    """One video, and a job of one run for each that shall run or wait."""
+async def asked(here: Place, database: Database) -> NewJob:
+    """What a user asks for who has stored one video: a job of one run."""
     user = await Access(database).create_user("owner", Role.RESEARCHER)
     name = uuid4().hex
     key = keys.video_source(user.id, name)
@@ -55,11 +55,16 @@ async def submit_all(here: Place, database: Database) -> None:
         created_at=datetime.now(UTC),
     )
     await Videos(database).add(video)
-    asked = NewJob(
+    return NewJob(
         owner_id=user.id, video_id=name, runs=(NewRun(pipeline=PIPELINE, parameters=WORK),)
     )
+
+
+async def submit_all(here: Place, database: Database) -> None:
+    """A job for each that shall run or wait."""
+    new = await asked(here, database)
     for _ in range(WAITING + RUNNING):
-        await Jobs(database).submit(asked)
+        await Jobs(database).submit(new)
 
 
 async def positions(database: Database) -> dict[str, float]:

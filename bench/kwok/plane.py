@@ -1,4 +1,4 @@
-"""etcd, API server, controller-manager, scheduler and kwok on ports and in a folder of their own."""
+"""etcd, API server, controller-manager, scheduler and kwok with ports and a folder of their own."""
 
 import json
 import shutil
@@ -81,6 +81,8 @@ class Plane:
         self.apply(*stages.volume(name, folder))
         account = f"/api/v1/namespaces/{name}/serviceaccounts/default"
         until("pods may be made", lambda: node.answers(account, self.kubeconfig))
+        claim = ("get", "pvc", "-n", name, "-o", "jsonpath={.items[*].status.phase}")
+        until("the volume is bound", lambda: self.kubectl(*claim) == "Bound")
 
     def close(self) -> None:
         """Ends everything, the last first."""
