@@ -55,7 +55,7 @@ def test_a_program_is_built_once_by_many_who_ask_at_once(asked: Path) -> None:
 
 def test_a_program_of_an_older_version_goes(asked: Path, tmp_path: Path) -> None:
     older = tmp_path / "programs" / "helm-v3.0.0"
-    other = tmp_path / "programs" / "kubectl-v1.2.3"
+    other = tmp_path / "programs" / "helmet-v1.2.3"
     older.mkdir(parents=True)
     other.mkdir()
 
