@@ -11,7 +11,7 @@ from tests.cluster.up import record
 from tests.cluster.up.components import ETCD
 from tests.cluster.up.places import KUBECONFIG, NODE, PLACES, Places
 from tests.cluster.up.processes import Failed, until
-from tests.cluster.up.programs import program
+from tests.cluster.up.programs import CACHE, program
 
 GPU = "nvidia.com/gpu"
 NAMESPACE = "k8s.io"  # where containerd keeps what Kubernetes uses
@@ -22,7 +22,8 @@ def kubectl(*words: str, given: str | None = None, kubeconfig: Path = KUBECONFIG
 
     Raises: Failed with its message.
     """
-    order = [str(program("kubectl")), f"--kubeconfig={kubeconfig}", *words]
+    own = (f"--kubeconfig={kubeconfig}", f"--cache-dir={CACHE / 'kubectl'}")
+    order = [str(program("kubectl")), *own, *words]
     done = subprocess.run(order, input=given, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise Failed(f"kubectl {' '.join(words)}: {done.stderr.strip()}")
