@@ -54,11 +54,13 @@ class Installation:
             raise Failed(f"helm {' '.join(words)}: {done.stdout.strip()} {done.stderr.strip()}")
         return done.stdout
 
-    def put(self, how: str, seconds: int = INSTALL_SECONDS, **sets: str) -> str:
-        """Installs or upgrades (`how`), and waits until every pod is ready; helm's notes."""
-        given = [
-            part for each in {**self.sets, **sets}.items() for part in ("--set", "=".join(each))
-        ]
+    def put(self, how: str, seconds: int = INSTALL_SECONDS, *more: str) -> str:
+        """Installs or upgrades (`how`), and waits until every pod is ready; helm's notes.
+
+        `more` are values that differ from k8s/values/test.yaml, as `api.replicas=3`.
+        """
+        sets = [*("=".join(each) for each in self.sets.items()), *more]
+        given = [part for one in sets for part in ("--set", one)]
         words = (how, self.release, str(CHART), "--values", str(VALUES), "--wait")
         return self.helm(*words, f"--timeout={seconds}s", *given)
 
@@ -216,10 +218,10 @@ def ready_for(cluster: GivenCluster, name: str) -> Iterator[Installation]:
         yield Installation(cluster=cluster, namespace=name, sets={**claim, **secret})
 
 
-def installing(found: Installation, **sets: str) -> Iterator[Installation]:
+def installing(found: Installation) -> Iterator[Installation]:
     """Installs, and removes the release again. Raises: Failed with what pods and events say."""
     try:
-        found.put("install", **sets)
+        found.put("install")
     except Failed as error:
         raise Failed(f"{error}\n{found.why()}") from error
     yield found
@@ -228,7 +230,7 @@ def installing(found: Installation, **sets: str) -> Iterator[Installation]:
 
 
 @contextlib.contextmanager
-def installed_in(cluster: GivenCluster, name: str, **sets: str) -> Iterator[Installation]:
+def installed_in(cluster: GivenCluster, name: str) -> Iterator[Installation]:
     """The release of k8s/values/test.yaml in a namespace of its own, ready for work."""
     with ready_for(cluster, name) as found:
-        yield from installing(found, **sets)
+        yield from installing(found)

@@ -12,6 +12,7 @@ from tests.cluster.given import GivenCluster
 from tests.cluster.installing import (
     CLAIM,
     DATABASE_SECRET,
+    INSTALL_SECONDS,
     Installation,
     database_secret,
     installed_in,
@@ -126,7 +127,7 @@ async def asked(name: str, content: bytes) -> AsyncIterator[job_pb2.SubmitJobReq
 def test_an_upgrade_changes_a_setting_and_no_secret(installed: Installation) -> None:
     before = installed.secret(f"{installed.name}-secrets")
 
-    installed.put("upgrade", logLevel="debug")
+    installed.put("upgrade", INSTALL_SECONDS, "logLevel=debug")
 
     assert installed.secret(f"{installed.name}-secrets") == before
     maps = {each["metadata"]["name"]: each["data"] for each in installed.objects("configmaps")}
