@@ -98,6 +98,7 @@ async def follow(steps: list[tuple[str, object]], folder: Path) -> None:
                 ever |= set(copy.reflector.objects)
             fake.faults.clear()
             fake.server.break_watches()
+            fake.objects.add("pods", pod_body("end", app="va"))  # seen: all before it was, too
             await eventually(lambda: dict(copy.reflector.objects) == history.truth())
             check(history, copy, ever)
         await cluster.close()
