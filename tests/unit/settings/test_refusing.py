@@ -54,6 +54,7 @@ REFUSED = {
     ),
     "STORAGE__RESIGN_SECONDS": (("0", "x", "inf"), SECONDS),
     "AUTH__REQUIRED": (("maybe", "2"), "true or false"),
+    "SCHEDULER__LAUNCHER": (("docker", "Kubernetes"), "process, kubernetes"),
     "SCHEDULER__LISTEN": (
         ("50052", "host", "unix:/x", "host:65536", "a b:1", "::1:50052", "http://host:1"),
         "unix, or HOST:PORT as 0.0.0.0:50052",
@@ -72,7 +73,7 @@ REFUSED = {
         f"SCHEDULER__{name}_SECONDS": (("0", "-1", "x", "nan", "inf", "1e999"), SECONDS)
         for name in (
             *("TICK", "SWEEP", "LEASE", "RENEW", "KEEPALIVE", "ORPHAN_GRACE", "STOP_GRACE"),
-            *("START_TIMEOUT", "NO_PROGRESS", "SECOND_LOOK"),
+            *("PULL_TIMEOUT", "START_TIMEOUT", "NO_PROGRESS", "SECOND_LOOK"),
         )
     },
     "RETRY__BASE_DELAY_SECONDS": (("0", "inf"), SECONDS),
@@ -88,6 +89,8 @@ REFUSED = {
 NEVER_WRONG = {
     *("STORAGE__ROOT", "API__HOST", "API__GRPC_HOST", "TELEMETRY__HOST"),
     *("RPC__CERTIFICATE_FOLDER", "RPC__SERVER_NAME"),
+    *("KUBERNETES__SITE_FILE", "KUBERNETES__KUBECONFIG"),
+    *("KUBERNETES__NAMESPACE", "KUBERNETES__RELEASE"),
     *("STORAGE__ACCESS_KEY_ID", "STORAGE__SECRET_ACCESS_KEY"),
     *("DATABASE__URL", "RPC__INTERNAL_TOKEN", "RPC__WORKER_KEY", "AUTH__FIRST_ADMIN_KEY"),
 }
