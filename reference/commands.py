@@ -8,8 +8,8 @@ from typing import Any, Literal, get_args, get_origin
 import typer.main
 
 from reference.markdown import code, page, table
-from videoannotator.cli.exits import epilog
 from videoannotator.cli import plugin
+from videoannotator.cli.exits import epilog
 from videoannotator.cli.main import app
 
 NAME = "videoannotator"
