@@ -27,7 +27,7 @@ IN_CONTROL = """
     kubernetes mako markdown-it-py markupsafe mdurl multidict multipart oauthlib obstore
     opentelemetry-api orjson prometheus-client propcache protobuf psutil psycopg psycopg-binary
     pydantic pydantic-core pydantic-settings pygments python-dateutil python-dotenv pyyaml requests
-    requests-oauthlib rich shellingham sqlalchemy starlette structlog typer typing-extensions
+    requests-oauthlib rich shellingham sqlalchemy starlette typer typing-extensions
     typing-inspection tzdata urllib3 uvicorn uvloop watchfiles websocket-client websockets yarl
 """
 

@@ -5,6 +5,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, text
 
+from tests.fakes.stored import Stored
 from videoannotator.domain.errors import SchemaMismatch
 from videoannotator.store.engine import Database
 from videoannotator.store.schema import check, current, head, upgrade
@@ -62,6 +63,21 @@ async def test_a_newer_schema_is_refused_with_the_way_to_go(
             act(database_url)
         assert "Upgrade this program" in refused.value.hint
     assert current(database_url) == "9999"
+
+
+async def test_a_program_works_on_what_the_next_release_has_added(
+    stored: Stored, database_url: str
+) -> None:
+    async with stored.database.writing() as connection:
+        await connection.execute(text("ALTER TABLE jobs ADD COLUMN later VARCHAR"))
+        await connection.execute(text("UPDATE alembic_version SET version_num = '0002'"))
+
+    check(database_url)
+    rows = await stored.submit()
+
+    assert await stored.jobs.get(stored.owner, rows.job.id) == rows
+    with pytest.raises(SchemaMismatch):  # it takes nothing away, either
+        upgrade(database_url)
 
 
 async def test_a_database_of_another_program_is_refused(

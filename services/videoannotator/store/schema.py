@@ -1,7 +1,7 @@
 """The schema of the database: which one it has, and the way to the one this program needs."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from random import random
@@ -19,9 +19,12 @@ from videoannotator.store.postgresql import WRITING, begin_with, connecting, dri
 from videoannotator.store.sqlite import BUSY_SECONDS, prepare_sqlite
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-#: Every revision, oldest first; a test compares them with the migrations. They are named here, and
-#: Alembic is imported by an upgrade that has something to do: it takes as long as all the rest.
-REVISIONS = ("0001",)
+#: Every revision and the release that brought it, oldest first; a test compares them with the
+#: migrations. A release brings one at most, and they are counted through: so a program knows the
+#: next one, which it has never seen. They are named here, and Alembic is imported by an upgrade
+#: that has something to do: it takes as long as all the rest.
+REVISIONS: Mapping[str, str] = {"0001": "2.0"}
+DIGITS = 4  # of a revision
 VERSIONS = "alembic_version"  # the table in which Alembic notes the revision
 MIGRATION_LOCK = 0x7661_0003
 LONG_SECONDS = 60.0  # how long one upgrade waits for another
@@ -38,7 +41,8 @@ def upgrade(url: str) -> None:
     """Brings the database to the schema of this program; makes it when it is not there.
 
     May be repeated. Blocks: call it outside the event loop.
-    Raises: SchemaMismatch when it is newer, DatabaseUnavailable, StorageDenied, StorageFull.
+    Raises: SchemaMismatch when it is newer or too old, DatabaseUnavailable, StorageDenied,
+    StorageFull.
     """
     file = sqlite_file(parse_url(url))
     if file is not None:
@@ -59,18 +63,58 @@ def current(url: str) -> str | None:
 
 
 def check(url: str) -> None:
-    """Raises: SchemaMismatch when the database has another schema than this program."""
-    revision = current(url)
-    _refuse_newer(revision)
-    if revision is None:
-        raise SchemaMismatch("The database has no tables yet.")
-    if revision != head():
-        raise SchemaMismatch("The database has an older schema than this program.")
+    """Raises: SchemaMismatch when this program cannot work with the database's schema."""
+    refusal = misfit(current(url), REVISIONS)
+    if refusal is not None:
+        raise refusal
 
 
 def head() -> str:
     """The revision of the schema that this program needs."""
-    return REVISIONS[-1]
+    return max(REVISIONS)
+
+
+def misfit(found: str | None, revisions: Mapping[str, str]) -> SchemaMismatch | None:
+    """Why a program of these revisions cannot work on a database of revision `found`; None: it can.
+
+    It works on the schema of the next release as well: that one only adds. So the programs of both
+    are at work while one is replaced by the other, or comes back.
+    """
+    own = max(revisions)
+    if found in (own, _next(own)):
+        return None
+    if found is None:
+        return SchemaMismatch("The database has no tables yet.")
+    if found in revisions:
+        return SchemaMismatch("The database has an older schema than this program.")
+    return _newer()
+
+
+def out_of_reach(found: str | None, revisions: Mapping[str, str]) -> SchemaMismatch | None:
+    """Why a program of these revisions cannot bring a database of revision `found` to its own.
+
+    Nobody tries a way over two releases; and programs still at work would find their tables gone.
+    """
+    names = list(revisions)
+    if found is None or found in names[-2:]:
+        return None
+    if found not in revisions:
+        return _newer()
+    return SchemaMismatch(
+        "The database is more than one release behind this program.",
+        hint=f"Upgrade to release {revisions[_next(found)]} first, then on from there.",
+    )
+
+
+def _next(revision: str) -> str:
+    return f"{int(revision) + 1:0{DIGITS}}"
+
+
+def _newer() -> SchemaMismatch:
+    return SchemaMismatch(
+        "The database has a newer schema than this program.",
+        hint="Upgrade this program to the release that made the database, or a later one.",
+    )
 
 
 def _refuse_foreign(connection: Connection) -> None:
@@ -80,15 +124,9 @@ def _refuse_foreign(connection: Connection) -> None:
             "The database has tables of another program.",
             hint="Give this program a database of its own.",
         )
-    _refuse_newer(revision)
-
-
-def _refuse_newer(revision: str | None) -> None:
-    if revision is not None and revision not in REVISIONS:
-        raise SchemaMismatch(
-            "The database has a newer schema than this program.",
-            hint="Upgrade this program to the release that made the database, or a later one.",
-        )
+    refusal = out_of_reach(revision, REVISIONS)
+    if refusal is not None:
+        raise refusal
 
 
 def _migrate(connection: Connection) -> None:
