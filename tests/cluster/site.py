@@ -34,6 +34,7 @@ from videoannotator.store.schema import upgrade
 
 Row = dict[str, Any]
 
+PLUGINS = Path(__file__).parent / "plugins"  #: those of the cluster's tests
 SECONDS = 180.0  #: for what must come soon; a busy machine pulls nothing and still starts slowly
 #: Short, but long enough for a pod to start on a busy machine of two cores.
 TIMES = {
@@ -188,7 +189,7 @@ def cluster_site(cluster: GivenCluster, **scheduler: float) -> Iterator[ClusterS
     upgrade(normalise_database_url(url))
     site = ClusterSite(
         root,
-        {**_environ(cluster, folder, url, times), **plugins_on_path()},
+        {**_environ(cluster, folder, url, times), **_plugins()},
         cluster=cluster,
         namespace=name,
         url=url,
@@ -220,6 +221,12 @@ def _environ(
         "TELEMETRY__LOG_FORMAT": "json",
     }
     return {f"VIDEOANNOTATOR_{name}": value for name, value in chosen.items()}
+
+
+def _plugins() -> dict[str, str]:
+    """Lets every process of the site find the pipelines of tests."""
+    ((name, value),) = plugins_on_path().items()
+    return {name: f"{PLUGINS}:{value}"}
 
 
 def _remove(cluster: GivenCluster, name: str) -> None:
