@@ -62,6 +62,10 @@ class Stage:
         """Waits until it is so."""
         until(reached, lambda: self.site.told(job_id), seconds)
 
+    def until_known(self, reached: Any) -> None:
+        """Waits until the database says so, while the cluster cannot be asked."""
+        until(reached)
+
     def worker(self, job_id: str) -> Row:
         """The last worker of a job; empty when there was none."""
         return (self.site.workers(job_id) or [{}])[-1]

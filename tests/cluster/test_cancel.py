@@ -5,6 +5,7 @@ The site has one slot, and a second job waits for it.
 
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from tests.cluster.cancelling import Figures, Stage, judge, stage_of, table, tak
 from tests.cluster.given import GivenCluster
 from tests.cluster.pod_history import uid_of
 from tests.cluster.turns import undisturbed
+from tests.cluster.webhook import slow_webhook
 
 LONG_SECONDS = 600.0
 IN_A_ROW = int(os.environ.get("CANCELS", "10"))
@@ -220,3 +222,55 @@ def test_cancels_in_a_row_each_free_the_slot_for_the_next(stage: Stage) -> None:
             done, job = job, stage.following
         stage.site.until_state(job, "completed", "failed")
         judge(stage, done)
+
+
+@pytest.mark.parametrize(
+    "held_seconds",
+    [
+        pytest.param(2.0, id="answered"),
+        pytest.param(29.0, id="answered-very-late"),
+    ],
+)
+def test_a_create_that_a_webhook_holds_back_keeps_the_slot_until_it_is_settled(
+    stage: Stage, tmp_path: Path, held_seconds: float
+) -> None:
+    held = slow_webhook(stage.cluster, stage.site.namespace, tmp_path)
+    with held as webhook, stage.scheduling():
+        job = stage.submit(seconds=LONG_SECONDS)
+        stage.until(webhook.asked.is_set, job)
+        stage.following = stage.submit()
+        began = time.monotonic()
+
+        stage.cancel(job)
+        stage.until(lambda: stage.worker(job)["state"] == "stopping", job)
+        assert stage.site.state(job) == "cancelling"
+        while time.monotonic() < began + held_seconds:
+            assert stage.worker(job)["state"] == "stopping"
+            assert stage.site.workers(stage.following) == []
+            time.sleep(0.2)
+        webhook.let_go()
+
+        stage.site.until_state(job, "cancelled")
+        stage.site.until_state(stage.following, "completed", "failed")
+        judge(stage, job)
+        take_figures(stage, f"post held back {held_seconds:.0f} s", job)
+
+
+def test_work_that_was_finished_before_the_cancel_was_heard_is_kept(stage: Stage) -> None:
+    with stage.scheduling():
+        assert stage.scheduler is not None
+        job = stage.submit(seconds=4.0)
+        stage.until(lambda: is_running(stage, job), job)
+        stage.following = stage.submit()
+        stage.scheduler.send(signal.SIGSTOP)
+        try:
+            stage.until(lambda: list(stage.site.root.rglob("manifest.json")), job)
+            stage.cancel(job)
+            assert stage.site.state(job) == "cancelling"
+        finally:
+            stage.scheduler.send(signal.SIGCONT)
+
+        stage.site.until_state(job, "completed", "cancelled")
+        stage.site.until_state(stage.following, "completed", "failed")
+        judge(stage, job, state="completed")
+        take_figures(stage, "finishing", job)
