@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 from bench import Figure
@@ -28,7 +29,6 @@ LONGEST_SECONDS_EACH = 3.0  #: of waiting for one of many
 LEAST_SECONDS = 300.0
 REST_SECONDS = 60.0
 SETTLE_SECONDS = 10.0
-LOOK_SECONDS = 0.5
 AWAY_SECONDS = 30.0
 WATCHES = 2
 KILLED_AT = (0.25, 0.5, 0.75)  #: of the runs have ended
@@ -57,7 +57,7 @@ async def measured(size: int) -> list[Figure]:
 
 def told(what: str) -> None:
     """What is measured now, for whoever waits."""
-    print(f"  {what}", file=sys.stderr, flush=True)
+    print(f"  {datetime.now(UTC):%H:%M:%S} {what}", file=sys.stderr, flush=True)
 
 
 def limit(size: int) -> float:
@@ -161,11 +161,8 @@ async def finishing(stand: Stand, size: int) -> None:
 
 async def over(stand: Stand, runs: int) -> None:
     """Waits until so many runs have ended and no worker lives."""
-    deadline = time.monotonic() + limit(runs)
-    while len(await stand.ended()) < runs or stand.workers.lives:
-        await asyncio.sleep(LOOK_SECONDS)
-        if time.monotonic() > deadline:
-            raise SystemExit(f"They do not end: {await stand.runs()}\n{stand.last_lines()}")
+    await stand.until_ended(runs, limit(runs))
+    await stand.until("no worker lives", lambda: not stand.workers.lives, limit(runs))
 
 
 # --- faults
@@ -180,16 +177,13 @@ async def faulting(stand: Stand, size: int) -> list[Figure]:
     stand.proxy.injecting = True
     began = time.monotonic()
     for share in KILLED_AT:
-        wanted = len(before) + share * size
-        deadline = time.monotonic() + limit(size)
-        while len(await stand.ended()) < wanted and time.monotonic() < deadline:
-            await asyncio.sleep(LOOK_SECONDS)
+        await stand.until_ended(len(before) + round(share * size), limit(size))
         told(f"the scheduler is killed, with {share:.0%} ended")
         await stand.restart(signal.SIGKILL)
     await over(stand, len(before) + size)
     took = time.monotonic() - began
     stand.proxy.injecting = False
-    print(f"  injected: {dict(seen.faults)}", file=sys.stderr, flush=True)
+    told(f"injected: {dict(seen.faults)}")
     return [
         *await judged(stand),
         Figure(
@@ -260,7 +254,7 @@ async def resting(stand: Stand, size: int) -> list[Figure]:
             more_is_better=False,
         ),
         Figure(
-            what=f"the same, and 5 waiting, while all are answered with 500 for {REST_SECONDS:.0f} s",
+            what=f"the same, and 5 waiting, all answered with 500 for {REST_SECONDS:.0f} s",
             runs=(failing,),
             unit="/s",
             target=1.0,

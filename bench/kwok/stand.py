@@ -26,12 +26,13 @@ from videoannotator.store import tables as t
 from videoannotator.store.engine import Database
 from videoannotator.store.jobs import Jobs
 from videoannotator.store.leader import Leader
-from videoannotator.store.rows import NewRun
+from videoannotator.store.rows import NewJob, NewRun
 
 NAMESPACE = "va"
 FOR_EVER_SECONDS = 36_000.0
 STOP_SECONDS = 30.0
 LOOK_SECONDS = 0.1
+SLOW_LOOK_SECONDS = 0.5
 TOLD_EVERY_SECONDS = 15.0
 SMALL = {"image": "none", "cpu": "10m", "memory": "16Mi", "ephemeralStorage": "1Mi"}
 
@@ -49,6 +50,7 @@ class Stand:
         self.database = Database.open(here.database_url)
         self.log = plane.places.logs / "videoannotator.log"
         self._scheduler: subprocess.Popen[str] | None = None
+        self._asked: NewJob | None = None
 
     # --- our scheduler
 
@@ -90,7 +92,7 @@ class Stand:
 
     async def submit(self, count: int, seconds: float) -> None:
         """So many jobs of one run that works for so long."""
-        new = await asked(self.here, self.database)
+        self._asked = new = self._asked or await asked(self.here, self.database)
         run = NewRun(pipeline=PIPELINE, parameters={"seconds": seconds})
         for _ in range(count):
             await Jobs(self.database).submit(replace(new, runs=(run,)))
@@ -107,6 +109,14 @@ class Stand:
         query = select(t.runs.c.id, t.runs.c.state).where(t.runs.c.state.in_(over))
         async with self.database.reading() as connection:
             return {str(run): str(state) for run, state in await connection.execute(query)}
+
+    async def until_ended(self, runs: int, seconds: float) -> None:
+        """Waits until so many runs have ended, however. Raises: SystemExit when they do not."""
+        deadline = time.monotonic() + seconds
+        while len(await self.ended()) < runs:
+            if time.monotonic() > deadline:
+                raise SystemExit(f"They do not end: {await self.runs()}\n{self.last_lines()}")
+            await asyncio.sleep(SLOW_LOOK_SECONDS)
 
     async def until(self, what: str, happened: Callable[[], bool], seconds: float) -> float:
         """Looks until something has happened; how long it took.
