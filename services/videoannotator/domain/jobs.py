@@ -251,6 +251,8 @@ class Worker:
     up_at: datetime | None = None
     last_contact_at: datetime | None = None
     stopping_at: datetime | None = None
+    #: its end was proved then by what was seen of it, which a later leader may not see any more
+    end_seen_at: datetime | None = None
     failure: Failure | None = None  #: why it is being stopped, when the scheduler gave it up
     abandon_requested_at: datetime | None = (
         None  #: written by the api: frees the slot and lets a cancel end

@@ -84,6 +84,20 @@ class Terminate(Action):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Dismiss(Action):
+    """Ask a worker that told its end to end by itself."""
+
+    worker_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarkEnded(Action):
+    """Nothing of the worker runs: write that down before what shows it is deleted."""
+
+    worker_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MarkGone(Action):
     """The worker is proved gone."""
 

@@ -30,6 +30,7 @@ from videoannotator.scheduler.actions import (
     BeginCancel,
     EndAttempt,
     GiveUp,
+    MarkEnded,
     MarkGone,
     MarkUnproven,
     MarkUp,
@@ -59,6 +60,8 @@ def decide(
             made = begin_cancel(rows, now)
         case MarkGone(worker_id=worker_id, failure=lost):
             made = mark_gone(rows, worker_id, lost, now)
+        case MarkEnded(worker_id=worker_id):
+            made = mark_ended(rows, worker_id, now)
         case MarkUnproven(worker_id=worker_id, unproven=unproven, detail=detail):
             made = mark_unproven(rows, worker_id, unproven, now, detail)
         case Settle(run_id=run_id, examined=examined):
@@ -184,6 +187,14 @@ def mark_gone(
         attempt, over_at=now, outcome=AttemptOutcome.LOST, failure=worker.failure or failure
     )
     return Changes(attempts=(over,), workers=(gone,))
+
+
+def mark_ended(rows: JobRows, worker_id: str, now: datetime) -> Changes | None:
+    """The worker's end was seen. A create of it may still land, so that it is not GONE yet."""
+    worker = worker_of(rows, worker_id)
+    if worker is None or worker.state is not WorkerState.STOPPING or worker.end_seen_at is not None:
+        return None
+    return Changes(workers=(replace(worker, end_seen_at=now),))
 
 
 def mark_unproven(

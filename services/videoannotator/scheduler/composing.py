@@ -39,6 +39,10 @@ from videoannotator.store.videos import Videos
 if TYPE_CHECKING:
     from videoannotator.scheduler.launchers.kubernetes.opening import ClusterWorkers
 
+#: A worker in a cluster that told its end has so long to end by itself. What is deleted at once is
+#: seen to end by nobody when the leadership changes just then.
+OWN_END_SECONDS = 5.0
+
 
 async def scheduler_of(
     settings: Settings, database: Database, blobs: BlobStore, catalogue: Catalogue
@@ -118,6 +122,7 @@ async def cluster_scheduler(
         ),
         policy=replace(
             policy(settings, launcher.late_create_seconds),
+            own_end_seconds=OWN_END_SECONDS,
             gpus=workers.gpus,
             shapes=workers.shapes,
             missing=workers.missing,

@@ -27,6 +27,8 @@ class Policy:
         90.0  #: lease, keepalive and termination grace together, rounded up
     )
     late_create_seconds: float = 0.0  #: a create that was sent may still land for so long
+    #: a worker that told its end is given so long to end by itself, so that its end is seen
+    own_end_seconds: float = 0.0
     pull_timeout_seconds: float = 1200.0  #: from a place to a process
     start_timeout_seconds: float = 600.0  #: from the process to its first answer
     no_progress_seconds: float = 600.0

@@ -18,8 +18,9 @@ def proved_gone(
     Nothing was ever sent; or the launcher proved it and no create can still land, because each was
     answered or the time for it has passed; or nobody saw it
     run and this leader has missed nothing since before the first create, which is why the worker's
-    launch counts and not a create that was repeated; or it was called once and has ended by its own
-    rule by now. A 404 alone proves nothing.
+    launch counts and not a create that was repeated; or a leader saw its end, and nothing of it has
+    come since; or it was called once and has ended by its own rule by now. A 404 alone proves
+    nothing.
     """
     sent = worker.create_sent_at
     if sent is None:
@@ -33,7 +34,10 @@ def proved_gone(
         return False
     if _never_ran(worker, seen) and _saw_all(worker, observed, policy, now):
         return worker.id not in observed.busy
-    return _ended_by_rule(worker, observed, policy, now)
+    seen_before = worker.end_seen_at is not None and passed(
+        sent, late, observed.complete_until or now
+    )
+    return seen_before or _ended_by_rule(worker, observed, policy, now)
 
 
 def _answered(worker: Worker, observed: Observed) -> bool:

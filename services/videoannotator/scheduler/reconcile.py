@@ -16,10 +16,12 @@ from videoannotator.scheduler.actions import (
     BeginCancel,
     Call,
     Create,
+    Dismiss,
     EndAttempt,
     Examine,
     GiveUp,
     Launch,
+    MarkEnded,
     MarkGone,
     MarkUnproven,
     MarkUp,
@@ -32,7 +34,7 @@ from videoannotator.scheduler.faults import fault, lost
 from videoannotator.scheduler.launchers.interface import Observation, Sight
 from videoannotator.scheduler.observed import Observed
 from videoannotator.scheduler.policy import Policy
-from videoannotator.scheduler.proof import NO_CONTACT, proved_gone
+from videoannotator.scheduler.proof import NO_CONTACT, passed, proved_gone
 from videoannotator.scheduler.waiting import admit, ordered, used, waiting
 from videoannotator.store.rows import JobRows
 
@@ -178,8 +180,25 @@ def _stopping(
     if doubtful != (worker.unproven_since is not None):
         detail = "" if seen is None else seen.detail
         yield MarkUnproven(job_id=job.job.id, worker_id=worker.id, unproven=doubtful, detail=detail)
-    if worker.id not in observed.busy:
+    if _seen_gone(seen) and worker.end_seen_at is None and worker.create_sent_at is not None:
+        yield MarkEnded(job_id=job.job.id, worker_id=worker.id)
+    elif worker.id in observed.busy:
+        return
+    elif _ends_by_itself(job, worker, seen, policy, now):
+        yield Dismiss(job_id=job.job.id, worker_id=worker.id)
+    else:
         yield Terminate(job_id=job.job.id, worker_id=worker.id)
+
+
+def _ends_by_itself(
+    job: JobRows, worker: Worker, seen: Observation | None, policy: Policy, now: datetime
+) -> bool:
+    """It told its end and is there: its end will be seen, and then a later leader knows it."""
+    if seen is None or seen.sight not in (Sight.ALIVE, Sight.ENDED):
+        return False
+    if job.job.wants.stop or worker.failure is not None or _open(job, worker):
+        return False
+    return not passed(worker.stopping_at or now, policy.own_end_seconds, now)
 
 
 def _open(job: JobRows, worker: Worker) -> bool:

@@ -27,6 +27,7 @@ from videoannotator.scheduler.actions import (
     Attach,
     Call,
     Create,
+    Dismiss,
     Examine,
     Launch,
     Purge,
@@ -55,6 +56,7 @@ from videoannotator.telemetry.metrics import LAUNCH_ERRORS
 
 SEND_WITHIN_SECONDS = 15.0  # a create leaves within this time after it was recorded, or is redone
 LOG_TAIL_LINES = 20
+REPORTED = "the run has ended"
 
 #: A worker that could not be ended now is ended at another look.
 UNANSWERED = (StorageError, Unavailable, Forbidden)
@@ -116,6 +118,8 @@ class Shell:
                 self._call(action)
             case Attach():
                 self._attach(action, rows)
+            case Dismiss():
+                self._dismiss(action)
             case Terminate():
                 self._terminate(action, rows)
             case Examine():
@@ -276,6 +280,19 @@ class Shell:
             manifest_url=at.manifest_url,
         )
 
+    def _dismiss(self, action: Dismiss) -> None:
+        drive = self._drives.pop(action.worker_id, None)
+        if drive is not None:
+            self._view.busy.add(action.worker_id)
+            self._start(self._send_dismiss(action.worker_id, drive))
+
+    async def _send_dismiss(self, worker_id: str, drive: Drive) -> None:
+        try:
+            await drive.stop(REPORTED)
+            await drive.close()
+        finally:
+            self._inbox.put(TerminateEnded(worker_id=worker_id), ring=False)
+
     def _terminate(self, action: Terminate, rows: JobRows) -> None:
         worker = changes.worker_of(rows, action.worker_id)
         if worker is not None:
@@ -286,7 +303,7 @@ class Shell:
         drive = self._drives.pop(worker.id, None)
         try:
             if drive is not None:
-                await drive.stop(worker.failure.code if worker.failure else "the run has ended")
+                await drive.stop(worker.failure.code if worker.failure else REPORTED)
                 await drive.close()
             self._lease.check()
             await self._parts.launcher.terminate(worker)

@@ -204,6 +204,7 @@ workers = Table(
     Column("up_at", Instant),
     Column("last_contact_at", Instant),
     Column("stopping_at", Instant),
+    Column("end_seen_at", Instant),
     Column("failure", document()),
     Column("abandon_requested_at", Instant),  # written by the api
     Column("unproven_since", Instant),

@@ -312,6 +312,7 @@ def _workers() -> None:
         sa.Column("up_at", INSTANT),
         sa.Column("last_contact_at", INSTANT),
         sa.Column("stopping_at", INSTANT),
+        sa.Column("end_seen_at", INSTANT),
         sa.Column("failure", sa.JSON()),
         sa.Column("abandon_requested_at", INSTANT),
         sa.Column("unproven_since", INSTANT),
