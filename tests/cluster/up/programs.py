@@ -42,6 +42,7 @@ SOURCES = {
         )
     },
     "etcd": Source(package="go.etcd.io/etcd/server/v3"),
+    "ends": Source(package="./ends"),
     "gpus": Source(package="./gpus"),
     "pause": Source(package="./pause"),
     "coredns": Source(package="github.com/coredns/coredns", version="v1.12.4"),
