@@ -47,17 +47,25 @@ async def measured(size: int) -> list[Figure]:
         with plane(Path(name) / "cluster", nodes) as made:
             made.namespace(raw.NAMESPACE, here.root)
             async with standing(made, here, size) as stand:
-                launched = await launching(stand, made, size)
-                restarted = await restarting(stand, size)
-                await finishing(stand, size)
-                faulted = await faulting(stand, size)
-                quiet = await resting(stand, min(size, AT_REST))
+                launched = shown(await launching(stand, made, size))
+                restarted = shown(await restarting(stand, size))
+                await finishing(stand)
+                quiet = shown(await resting(stand, min(size, AT_REST)))
+                await finishing(stand)
+                faulted = shown(await faulting(stand, size))
                 return [*launched, *restarted, *faulted, *quiet]
 
 
 def told(what: str) -> None:
     """What is measured now, for whoever waits."""
     print(f"  {datetime.now(UTC):%H:%M:%S} {what}", file=sys.stderr, flush=True)
+
+
+def shown(figures: list[Figure]) -> list[Figure]:
+    """The figures, told at once: the next ones take long."""
+    for each in figures:
+        told(f"{each.what}: {each.value:,.2f} {each.unit}")
+    return figures
 
 
 def limit(size: int) -> float:
@@ -151,11 +159,11 @@ def _reattached(stand: Stand, epoch: int, size: int) -> Callable[[], bool]:
     return lambda: stand.workers.attached(epoch) >= size
 
 
-async def finishing(stand: Stand, size: int) -> None:
+async def finishing(stand: Stand) -> None:
     """Everybody ends; waits until nothing is left."""
-    told(f"{size} end")
+    told("all end")
     stand.workers.release.set()
-    await over(stand, len(stand.workers.journal.started))
+    await over(stand, stand.submitted)
     stand.workers.release.clear()
 
 
@@ -180,7 +188,7 @@ async def faulting(stand: Stand, size: int) -> list[Figure]:
         await stand.until_ended(len(before) + round(share * size), limit(size))
         told(f"the scheduler is killed, with {share:.0%} ended")
         await stand.restart(signal.SIGKILL)
-    await over(stand, len(before) + size)
+    await over(stand, stand.submitted)
     took = time.monotonic() - began
     stand.proxy.injecting = False
     told(f"injected: {dict(seen.faults)}")

@@ -51,6 +51,7 @@ class Stand:
         self.log = plane.places.logs / "videoannotator.log"
         self._scheduler: subprocess.Popen[str] | None = None
         self._asked: NewJob | None = None
+        self.submitted = 0  #: runs, so far
 
     # --- our scheduler
 
@@ -96,12 +97,25 @@ class Stand:
         run = NewRun(pipeline=PIPELINE, parameters={"seconds": seconds})
         for _ in range(count):
             await Jobs(self.database).submit(replace(new, runs=(run,)))
+        self.submitted += count
 
     async def runs(self) -> Counter[str]:
         """How many runs are in each state."""
         query = select(t.runs.c.state, func.count()).group_by(t.runs.c.state)
         async with self.database.reading() as connection:
             return Counter({str(state): n for state, n in await connection.execute(query)})
+
+    async def stuck(self) -> str:
+        """What is known of the first workers of runs that have not ended, one a line."""
+        over = [RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED]
+        shown = (t.runs.c.id, t.runs.c.state, t.workers.c.id, t.workers.c.state)
+        more = (t.workers.c.created_at, t.workers.c.identity, t.workers.c.failure)
+        query = select(*shown, *more).outerjoin(t.workers, t.workers.c.run_id == t.runs.c.id)
+        async with self.database.reading() as connection:
+            found = await connection.execute(query.where(t.runs.c.state.not_in(over)).limit(10))
+            rows = [" ".join(map(str, row)) for row in found]
+        lives = [(each.worker_id, each.epoch, each.work) for each in self.workers.lives.values()]
+        return "\n".join([str(await self.runs()), *rows, f"alive: {lives[:10]}"])
 
     async def ended(self) -> dict[str, str]:
         """The runs that have ended, and how."""
@@ -115,7 +129,7 @@ class Stand:
         deadline = time.monotonic() + seconds
         while len(await self.ended()) < runs:
             if time.monotonic() > deadline:
-                raise SystemExit(f"They do not end: {await self.runs()}\n{self.last_lines()}")
+                raise SystemExit(f"They do not end: {await self.stuck()}\n{self.last_lines()}")
             await asyncio.sleep(SLOW_LOOK_SECONDS)
 
     async def until(self, what: str, happened: Callable[[], bool], seconds: float) -> float:
