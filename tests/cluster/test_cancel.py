@@ -13,9 +13,16 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.cancelling import Figures, Stage, judge, stage_of, table, take_figures
+from tests.cluster.cancelling import (
+    Figures,
+    Stage,
+    ignores_sigterm,
+    judge,
+    stage_of,
+    table,
+    take_figures,
+)
 from tests.cluster.given import GivenCluster
-from tests.cluster.pod_history import uid_of
 from tests.cluster.turns import undisturbed
 from tests.cluster.webhook import slow_webhook
 
@@ -76,21 +83,6 @@ def container_waits(*reasons: str) -> Callable[[Stage, str], bool]:
         return any(each["state"].get("waiting", {}).get("reason") in reasons for each in states)
 
     return reached
-
-
-def ignores_sigterm(stage: Stage, job: str) -> bool:
-    """The kernel says so of a process of the pod."""
-    own = uid_of(stage.site.pod_of(job))
-    return any(map(_ignores_sigterm, stage.cluster.processes_of_pods().get(own, set())))
-
-
-def _ignores_sigterm(pid: int) -> bool:
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    except OSError:
-        return False
-    (ignored,) = [line.split()[1] for line in lines if line.startswith("SigIgn:")]
-    return bool(int(ignored, 16) >> (signal.SIGTERM - 1) & 1)
 
 
 def failed_with(code: str) -> Callable[[Stage, str], bool]:

@@ -6,12 +6,21 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cluster.cancelling import Figures, Stage, judge, stage_of, table, take_figures
+from tests.cluster.cancelling import (
+    Figures,
+    Stage,
+    ignores_sigterm,
+    judge,
+    stage_of,
+    table,
+    take_figures,
+)
 from tests.cluster.disrupting import disrupting
 from tests.cluster.given import GivenCluster
 from tests.cluster.pod_history import uid_of
 
 LONG_SECONDS = 600.0
+FROZEN_SECONDS = 90  #: in which the worker hears nothing
 WAITED_SECONDS = 10  #: in which nothing may be granted
 #: The orphan grace of the site and the margin after it, and what a busy machine adds.
 BY_RULE_SECONDS = 300.0
@@ -69,8 +78,8 @@ def test_a_cancel_while_the_api_server_is_down_is_done_when_it_is_back(stage: St
 
 def test_a_pod_that_somebody_forces_away_from_a_silent_node_keeps_its_slot(stage: Stage) -> None:
     with stage.scheduling():
-        job = stage.submit(hang_seconds=LONG_SECONDS, ignore_sigterm=True)
-        stage.until(lambda: is_up(stage, job), job)
+        job = stage.submit(freeze_seconds=FROZEN_SECONDS, ignore_sigterm=True)
+        stage.until(lambda: ignores_sigterm(stage, job), job)
         stage.following = stage.submit()
         pod = stage.site.pod_of(job)
         stage.cluster.stop("kubelet")
