@@ -19,6 +19,8 @@ from tests.cluster.disrupting import disrupting
 from tests.cluster.given import GivenCluster
 from tests.cluster.pod_history import uid_of
 
+pytestmark = pytest.mark.timeout(1200)  # it may wait for its turn
+
 LONG_SECONDS = 600.0
 FROZEN_SECONDS = 90  #: in which the worker hears nothing
 WAITED_SECONDS = 10  #: in which nothing may be granted

@@ -13,6 +13,8 @@ from tests.cluster.pod_history import PodHistory, history_of
 from tests.cluster.site import ClusterSite, Row, cluster_site, until
 from tests.fakes.separate import Program
 
+pytestmark = pytest.mark.timeout(1200)  # it may wait for its turn
+
 GPUS = 2
 RUNS = 6
 UNPLACED_WINDOW = 2
@@ -31,7 +33,7 @@ class Case:
 
 @pytest.fixture
 def gpus(cluster: GivenCluster) -> Iterator[GivenCluster]:
-    """The cluster, which offers as many GPUs as ever afterwards."""
+    """The cluster for us alone, which offers as many GPUs as ever afterwards."""
     with disrupting(cluster):
         yield cluster
         cluster.set_gpus(GPUS)
