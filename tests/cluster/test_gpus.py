@@ -9,7 +9,7 @@ import pytest
 
 from tests.cluster.disrupting import disrupting
 from tests.cluster.given import GivenCluster
-from tests.cluster.pod_history import PodHistory, history_of
+from tests.cluster.pod_history import PodHistory, history_of, job_of
 from tests.cluster.site import ClusterSite, Row, cluster_site, until
 from tests.fakes.separate import Program
 
@@ -124,8 +124,8 @@ def test_a_shape_that_can_never_be_placed_blocks_no_other_shape(gpus: GivenClust
             site.until_state(job, "completed", "failed")
 
         assert [site.state(job) for job in others] == ["completed"] * 2
-        places = [pod["metadata"]["labels"]["videoannotator.io/job"] for pod in _pods(site)]
-        assert sorted(places) == sorted(stuck[:UNPLACED_WINDOW])
+        launched = [job for job in map(job_of, _pods(site)) if job in stuck]
+        assert sorted(launched) == sorted(stuck[:UNPLACED_WINDOW])
         assert waiting_reason(site, stuck[2]) == "waits until the workers before it have a place"
         for job in stuck:
             site.cancel(api, job)
