@@ -1,5 +1,6 @@
 """What may happen to a worker: how it is made to happen, and what must come of it."""
 
+import contextlib
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -7,11 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.cluster.disrupting import disrupting
 from tests.cluster.given import GivenCluster
 from tests.cluster.manifests import IMAGES, SMALL, image
 from tests.cluster.site import ClusterSite, until
 from tests.cluster.up import oci
+from tests.cluster.up.processes import Failed
 from tests.cluster.up.programs import program
 from tests.fakes.separate import Program
 from videoannotator.domain.failures import RULES, Code
@@ -32,7 +33,9 @@ def nothing(site: ClusterSite, job: str) -> None:
 def fill_the_disk(site: ClusterSite, job: str) -> None:
     """Writes more than the worker's limit beside its results."""
     script = "open('/tmp/much', 'wb').write(bytes(400 * 2**20))"
-    site.kubectl("exec", at_work(site, job), "--", "python", "-c", script)
+    pod = at_work(site, job)
+    with contextlib.suppress(Failed):  # it may be evicted at once
+        site.kubectl("exec", pod, "--", "python", "-c", script)
 
 
 def delete_pod(site: ClusterSite, job: str) -> None:
@@ -40,11 +43,16 @@ def delete_pod(site: ClusterSite, job: str) -> None:
     site.kubectl("delete", "pod", at_work(site, job), "--wait=false")
 
 
-def delete_kubernetes_job(site: ClusterSite, job: str) -> None:
-    """As an operator does by hand."""
+def delete_kubernetes_job(site: ClusterSite, job: str, cascade: str = "background") -> None:
+    """As an operator does by hand; without a word more it is gone before its pod."""
     at_work(site, job)
-    selector = f"videoannotator.io/job={job}"
-    site.kubectl("delete", "jobs", "--selector", selector, "--wait=false")
+    selector = f"--selector=videoannotator.io/job={job}"
+    site.kubectl("delete", "jobs", selector, "--wait=false", f"--cascade={cascade}")
+
+
+def end_kubernetes_job(site: ClusterSite, job: str) -> None:
+    """As an operator does who wants the pod gone first."""
+    delete_kubernetes_job(site, job, "foreground")
 
 
 def drain(site: ClusterSite, job: str) -> None:
@@ -53,11 +61,10 @@ def drain(site: ClusterSite, job: str) -> None:
     assert site.cluster is not None
     node, selector = site.cluster.node, f"--pod-selector=videoannotator.io/job={job}"
     how = ("--ignore-daemonsets", "--delete-emptydir-data", "--force", "--timeout=60s")
-    with disrupting(site.cluster):
-        try:
-            site.cluster.kubectl("drain", node, selector, *how)
-        finally:
-            site.cluster.kubectl("uncordon", node)
+    try:
+        site.cluster.kubectl("drain", node, selector, *how)
+    finally:
+        site.cluster.kubectl("uncordon", node)
 
 
 def give_gpus(site: ClusterSite, job: str) -> None:
@@ -85,6 +92,7 @@ class Fault:
     hint: str = ""  #: words that the owner is shown; empty: those of the code
     waits: str = ""  #: words that the owner of a run is shown that waits
     cancelled: bool = False  #: nothing but a cancel ends it
+    alone: bool = False  #: others on the cluster feel it
 
     @property
     def budget(self) -> str:
@@ -125,12 +133,17 @@ FAULTS: Mapping[str, Fault] = {
         parameters=SHORT, act=delete_pod, code=Code.POD_VANISHED, state="completed"
     ),
     "Kubernetes Job deleted": Fault(
+        parameters=SHORT, act=delete_kubernetes_job, code=Code.JOB_VANISHED, state="completed"
+    ),
+    "Kubernetes Job deleted, pod first": Fault(
         parameters=LONG,
-        act=delete_kubernetes_job,
+        act=end_kubernetes_job,
         code=Code.DELETED_BY_OPERATOR,
         state="cancelled",
     ),
-    "node drained": Fault(parameters=SHORT, act=drain, code=Code.DRAINED, state="completed"),
+    "node drained": Fault(
+        parameters=SHORT, act=drain, code=Code.DRAINED, state="completed", alone=True
+    ),
     "quota exceeded": Fault(
         pipeline="journal_gpu", act=give_gpus, code=Code.QUOTA_EXCEEDED, state="completed"
     ),
@@ -206,7 +219,7 @@ def until_told(site: ClusterSite, api: Program, job: str, fault: Fault) -> tuple
         code, hint, waiting = told(site, api, job)
         if code or (fault.waits and fault.waits in waiting):
             return code, hint or waiting
-        time.sleep(0.3)
+        time.sleep(1.0)
     raise AssertionError(f"nobody was told\n{site.told(job)}")
 
 

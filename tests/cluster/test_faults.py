@@ -7,10 +7,12 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
+from tests.cluster.disrupting import disrupting
 from tests.cluster.faults import (
     BELIEVED_SECONDS,
     FAULTS,
@@ -41,9 +43,13 @@ ENVIRON = {
 
 @pytest.fixture(scope="module")
 def outcomes(
-    cluster: GivenCluster, tmp_path_factory: pytest.TempPathFactory
+    cluster: GivenCluster, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[Mapping[str, "Future[Outcome]"]]:
-    """Every fault, at work."""
+    """Every fault that was asked for, at work."""
+    asked = [item.name for item in request.session.items if item.path == Path(__file__)]
+    faults = {
+        name: one for name, one in FAULTS.items() if any(f"[{name}]" in each for each in asked)
+    }
     import_ends(cluster, tmp_path_factory.mktemp("ends"))
     with cluster_site(cluster) as site:
         file = site.root.parent / "site.json"
@@ -54,14 +60,16 @@ def outcomes(
         with watching(site) as witness, ThreadPoolExecutor(AT_ONCE) as pool:
             yield {
                 name: pool.submit(happens, site, api, witness, fault)
-                for name, fault in FAULTS.items()
+                for name, fault in faults.items()
             }
 
 
 def happens(site: ClusterSite, api: Program, witness: Witness, fault: Fault) -> Outcome:
     """Lets one fault happen, and waits for the end."""
-    job = site.submit(api, pipeline=fault.pipeline, **fault.parameters)
-    with ThreadPoolExecutor(1) as acting:
+    assert site.cluster is not None
+    alone = disrupting(site.cluster) if fault.alone else nullcontext()
+    with alone, ThreadPoolExecutor(1) as acting:
+        job = site.submit(api, pipeline=fault.pipeline, **fault.parameters)
         done = acting.submit(fault.act, site, job)
         code, hint = until_told(site, api, job, fault)
         done.result()
@@ -98,7 +106,7 @@ def test_a_fault_is_told_as_what_it_is_paid_for_by_whom_it_concerns_and_loses_no
 
     with capsys.disabled():
         print(
-            f"\n{name:28}{came.code or 'waits':22}{came.budget:16}{came.state:11}"
+            f"\n{name:36}{came.code or 'waits':22}{came.budget:16}{came.state:11}"
             f"{came.attempts} attempts {came.seconds:6.1f} s  {came.hint}"
         )
     assert came.code == (fault.code or "")

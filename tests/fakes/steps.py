@@ -76,8 +76,8 @@ def wrap(steps: Steps) -> None:
     around(steps, FileBlobs, "delete_prefix", lambda key: f"delete {key.split('/')[0]}")
     around(steps, shell, "examine", lambda _, place: f"examine {place.attempt}")
     _wrap_launcher(steps)
-    _wrap_client(steps)
-    _wrap_transactions(steps)
+    wrap_client(steps)
+    wrap_transactions(steps)
 
 
 def around(steps: Steps, owner: Any, name: str, step: Callable[..., str]) -> None:
@@ -117,7 +117,8 @@ def _wrap_launcher(steps: Steps) -> None:
     around(steps, ProcessLauncher, "forget", lambda _: "forget worker")
 
 
-def _wrap_client(steps: Steps) -> None:
+def wrap_client(steps: Steps) -> None:
+    """Steps around each call to a worker, and one for each message of it."""
     original, annotate = WorkerClient.__init__, WorkerClient.annotate
 
     def init(self: Any, target: str, *arguments: Any, **named: Any) -> None:
@@ -172,7 +173,8 @@ class _Watched(SchedulerTransaction):
         return await super().purge(*arguments)
 
 
-def _wrap_transactions(steps: Steps) -> None:
+def wrap_transactions(steps: Steps) -> None:
+    """Steps before, inside and after each transaction of a scheduler."""
     original = Schedule.transaction
 
     @asynccontextmanager
