@@ -10,11 +10,13 @@ from videoannotator.api.bodies.health import (
     MemoryBody,
     PipelineNamesBody,
     RegistryBody,
+    SchedulerHealthBody,
     StorageDetailsBody,
     Word,
     WorkersBody,
 )
 from videoannotator.api.operations.system import Health, Storage, Working
+from videoannotator.api.outlook import Outlook
 from videoannotator.domain.access import Principal
 from videoannotator.domain.jobs import JobState
 from videoannotator.settings import SchedulerSettings, Settings
@@ -34,7 +36,14 @@ def database_body(health: Health) -> DatabaseHealthBody:
     return DatabaseHealthBody(status=status, message=health.database.message)
 
 
-def details_body(health: Health, settings: Settings) -> HealthDetailsBody:
+def scheduler_body(outlook: Outlook) -> SchedulerHealthBody:
+    """Whether the scheduler sees its workers."""
+    if outlook.trouble:
+        return SchedulerHealthBody(status="warning", message=outlook.trouble)
+    return SchedulerHealthBody(status="ok", message="The scheduler sees its workers.")
+
+
+def details_body(health: Health, outlook: Outlook, settings: Settings) -> HealthDetailsBody:
     """How each part is."""
     return HealthDetailsBody(
         database=DatabaseDetailsBody(
@@ -42,6 +51,7 @@ def details_body(health: Health, settings: Settings) -> HealthDetailsBody:
             message=health.database.message,
             jobs_count=sum(health.jobs.values()),
         ),
+        scheduler=scheduler_body(outlook),
         storage=_storage_body(health.storage),
         gpu=gpu_body(settings),
         registry=RegistryBody(

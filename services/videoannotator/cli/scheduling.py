@@ -145,6 +145,7 @@ def _show_places(queue: "Queue") -> None:
             ("waiting", len(queue.waiting)),
             ("draining", "yes, nothing new is launched" if queue.draining else "no"),
             ("last look", moment(queue.ticked_at)),
+            ("trouble", queue.trouble),
         ]
     )
 

@@ -65,6 +65,7 @@ class Queue:
     max_gpu_workers: int
     draining: bool
     ticked_at: datetime | None  #: when the scheduler last looked at everything
+    trouble: str  #: why workers can be neither seen nor started now; empty: they can
     raw: Mapping[str, Any] = field(repr=False, compare=False)
 
     @classmethod
@@ -77,5 +78,6 @@ class Queue:
             max_gpu_workers=reading.whole(data, "max_gpu_workers"),
             draining=data.get("draining") is True,
             ticked_at=reading.maybe_time(data, "ticked_at"),
+            trouble=reading.text(data, "trouble"),
             raw=data,
         )

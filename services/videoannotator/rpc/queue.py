@@ -45,6 +45,8 @@ class Queue:
     epoch: int
     draining: bool
     ticked_at: datetime | None  #: when the scheduler last looked at everything
+    #: why workers can be neither seen nor started now, for people; empty: they can
+    trouble: str = ""
 
 
 def queue_to(queue: Queue) -> scheduler_pb2.GetQueueResponse:
@@ -57,6 +59,7 @@ def queue_to(queue: Queue) -> scheduler_pb2.GetQueueResponse:
         epoch=queue.epoch,
         draining=queue.draining,
         ticked_at=timestamp_to(queue.ticked_at),
+        trouble=queue.trouble,
     )
 
 
@@ -70,6 +73,7 @@ def queue_from(message: scheduler_pb2.GetQueueResponse) -> Queue:
         epoch=message.epoch,
         draining=message.draining,
         ticked_at=message.ticked_at.ToDatetime(UTC) if message.HasField("ticked_at") else None,
+        trouble=message.trouble,
     )
 
 

@@ -48,6 +48,7 @@ class Loop:
         self._workers: tuple[Worker, ...] = ()
         self.rows: tuple[JobRows, ...] = ()  #: as of the last tick
         self.draining = False
+        self.trouble = ""  #: why workers can be neither seen nor started, as of the last tick
         self.ending = False  #: set to take the workers along
         self._idle = False
         self._troubled = False  #: the last tick could not do all it wanted
@@ -97,6 +98,7 @@ class Loop:
         snapshot = await self._parts.schedule.snapshot()
         now, self.rows = snapshot.now, snapshot.jobs
         self.draining = snapshot.leadership.drain_requested_at is not None
+        self.trouble = seen.watch.trouble
         self._view.fold(self._inbox.take(), now)
         await self._write_told()
         observed = self._view.observed(seen, self.rows, now, draining=self.draining, ending=ending)

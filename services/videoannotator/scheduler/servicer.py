@@ -21,6 +21,7 @@ class Leading(Protocol):
     rows: tuple[JobRows, ...]
     draining: bool
     ticked_at: datetime | None
+    trouble: str
 
     @property
     def epoch(self) -> int:
@@ -64,6 +65,7 @@ def queue(loop: Leading, policy: Policy) -> Queue:
         epoch=loop.epoch,
         draining=loop.draining,
         ticked_at=loop.ticked_at,
+        trouble=loop.trouble,
     )
 
 

@@ -37,6 +37,7 @@ QUEUE = {
     "max_gpu_workers": 1,
     "draining": False,
     "ticked_at": NOW,
+    "trouble": "",
 }
 
 
@@ -151,6 +152,27 @@ def test_capacity_shows_what_is_in_use(plugin: Command, server: FakeServer) -> N
     assert "workers     1 of 2" in ended.out
     assert "w1" in ended.out
     assert "a free slot" not in ended.out
+
+
+@pytest.mark.parametrize("told", [{}, {"trouble": ""}], ids=["an older server", "it sees"])
+def test_capacity_says_nothing_of_a_cluster_that_is_seen(
+    plugin: Command, server: FakeServer, told: dict[str, str]
+) -> None:
+    known = {name: value for name, value in QUEUE.items() if name != "trouble"}
+    server.gives("GET", f"{API}/queue", {**known, **told})
+
+    ended = plugin("capacity")
+
+    assert (ended.code, "trouble" in ended.out) == (0, False)
+
+
+def test_capacity_tells_why_the_scheduler_does_not_see_the_cluster(
+    plugin: Command, server: FakeServer
+) -> None:
+    words = "The API server of Kubernetes cannot be reached."
+    server.gives("GET", f"{API}/queue", {**QUEUE, "trouble": words})
+
+    assert f"trouble     {words}\n" in plugin("capacity").out
 
 
 def test_capacity_as_json_leaves_the_queue_out(plugin: Command, server: FakeServer) -> None:

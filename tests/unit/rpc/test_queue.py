@@ -46,6 +46,7 @@ QUEUES = st.builds(
     epoch=COUNTS,
     draining=st.booleans(),
     ticked_at=st.none() | TIMES,
+    trouble=WORDS,
 )
 
 

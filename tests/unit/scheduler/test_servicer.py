@@ -27,6 +27,7 @@ class Look:
     draining: bool = False
     ticked_at: datetime | None = NOW
     epoch: int = 7
+    trouble: str = ""
 
 
 class Aborted(Exception):
@@ -71,11 +72,11 @@ async def test_who_has_not_looked_says_that_another_is_to_be_asked(look: Look | 
 
 
 async def test_the_answer_tells_limits_and_whose_look_it_is() -> None:
-    answer = await queue_of(Look(draining=True))
+    answer = await queue_of(Look(draining=True, trouble="a stale watch"))
 
     assert (answer.max_workers, answer.max_gpu_workers) == (2, 2)
     assert (answer.epoch, answer.draining) == (7, True)
-    assert answer.ticked_at == NOW
+    assert (answer.ticked_at, answer.trouble) == (NOW, "a stale watch")
     assert (answer.waiting, answer.slots) == ((), ())
 
 

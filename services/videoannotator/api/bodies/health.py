@@ -40,6 +40,16 @@ class DatabaseHealthBody(BaseModel):
     message: str = Field(description="The same for people.")
 
 
+class SchedulerHealthBody(BaseModel):
+    """Whether the scheduler sees its workers. Requests are served either way."""
+
+    status: Literal["ok", "warning"] = Field(
+        description="warning: runs wait, because no scheduler answers, or because it can neither "
+        "see nor start workers, such as with a stale watch of the cluster."
+    )
+    message: str = Field(description="The same for people; the reason only with a key.")
+
+
 class ShortHealthBody(BaseModel):
     """How the service is, in short."""
 
@@ -50,6 +60,7 @@ class ShortHealthBody(BaseModel):
     logging: str = Field(description="Kind of the log: structured.")
     memory_percent: float = Field(description="Share of the machine's memory in use, in percent.")
     database: DatabaseHealthBody = Field(description="Whether the database answers.")
+    scheduler: SchedulerHealthBody = Field(description="Whether the scheduler sees its workers.")
 
 
 class DatabaseDetailsBody(BaseModel):
@@ -92,6 +103,7 @@ class HealthDetailsBody(BaseModel):
     """How each part is."""
 
     database: DatabaseDetailsBody = Field(description="The database.")
+    scheduler: SchedulerHealthBody = Field(description="Whether the scheduler sees its workers.")
     storage: StorageDetailsBody = Field(description="The storage.")
     gpu: GpuBody = Field(description="GPUs.")
     registry: RegistryBody = Field(description="Pipelines.")

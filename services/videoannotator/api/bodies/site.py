@@ -35,6 +35,10 @@ class CapacityBody(BaseModel):
     ticked_at: Instant | None = Field(
         description="When the scheduler last looked at everything; null: not yet."
     )
+    trouble: str = Field(
+        description="Why workers can be neither seen nor started now, such as a stale watch of "
+        "the cluster; empty when they can."
+    )
 
 
 class WaitingBody(BaseModel):

@@ -13,6 +13,7 @@ from videoannotator.api.operations.site import SiteOperations
 from videoannotator.api.operations.system import SystemOperations
 from videoannotator.api.operations.tokens import TokenOperations
 from videoannotator.api.operations.watching import WatchOperations
+from videoannotator.api.outlook import Lookout
 from videoannotator.api.wake import SchedulerClient
 from videoannotator.blobs.interface import BlobStore
 from videoannotator.pipelines.catalogue import Catalogue
@@ -81,6 +82,7 @@ def assemble(
             catalogue=catalogue,
             settings=settings,
             blobs=blobs,
+            lookout=Lookout(scheduler),
             started=time.monotonic(),
             hook=hook,
         ),

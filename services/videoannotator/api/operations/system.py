@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from videoannotator.api.operations.auditing import Hook, use_case
+from videoannotator.api.outlook import Lookout, Outlook
 from videoannotator.blobs import keys
 from videoannotator.blobs.interface import BlobStore
 from videoannotator.domain.access import Principal
@@ -24,6 +25,7 @@ from videoannotator.store.workers import Workers
 
 ANSWER_SECONDS = 5.0  # for a storage server, whom readiness waits for
 LOW_PERCENT = 10.0  # of the storage free: a warning
+UNSEEN = "Workers can be neither seen nor started at the moment."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +116,7 @@ class SystemOperations:
     catalogue: Catalogue
     settings: Settings
     blobs: BlobStore
+    lookout: Lookout
     started: float  #: of the monotonic clock
     hook: Hook
 
@@ -152,6 +155,14 @@ class SystemOperations:
             return Working(leads=False, workers=0, job_ids=())
         job_ids = tuple(dict.fromkeys(worker.job_id for worker in living))
         return Working(leads=leads, workers=len(living), job_ids=job_ids)
+
+    @use_case("system.outlook")
+    async def outlook(self, principal: Principal | None) -> Outlook:
+        """Whether the scheduler sees its workers. Never raises; a stranger is told no reason."""
+        found = await self.lookout.outlook()
+        if principal is None and found.leads and found.trouble:
+            return Outlook(leads=True, trouble=UNSEEN)
+        return found
 
     @use_case("system.database")
     async def database(self, principal: Principal | None) -> DatabaseFacts:

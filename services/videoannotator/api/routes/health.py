@@ -24,6 +24,7 @@ from videoannotator.api.health_schemas import (
     gpu_body,
     machine_body,
     names_body,
+    scheduler_body,
     word,
     workers_body,
 )
@@ -88,6 +89,7 @@ async def get_short_health(use: Use, caller: Anybody) -> Response:
         logging="structured",
         memory_percent=health.machine.memory_percent,
         database=database_body(health),
+        scheduler=scheduler_body(await use.system.outlook(caller)),
     )
     return _answer(health.healthy, body)
 
@@ -106,7 +108,8 @@ async def get_health(
     status = "ok" if health.healthy else "unhealthy"
     body = HealthBody(status=status, version=__version__, timestamp=now())
     if detailed:
-        body.details = details_body(health, use.system.settings)
+        outlook = await use.system.outlook(caller)
+        body.details = details_body(health, outlook, use.system.settings)
     return _answer(health.healthy, body)
 
 

@@ -38,6 +38,7 @@ def _capacity(queue: Queue) -> CapacityBody:
         draining=queue.draining,
         slots=[SlotBody(**asdict(slot)) for slot in queue.slots],
         ticked_at=queue.ticked_at,
+        trouble=queue.trouble,
     )
 
 

@@ -1,5 +1,6 @@
 """The launcher over a cluster whose every step the test makes: terminate, what is left, doubts."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from videoannotator.scheduler.launchers.kubernetes.launcher import (
     Terms,
     name_in,
 )
+from videoannotator.scheduler.launchers.kubernetes.watching import Timing
 
 # --- terminate
 
@@ -194,6 +196,26 @@ async def test_a_cluster_that_does_not_answer_is_trouble_with_a_reason(tmp_path:
     await so(lambda: "cannot be reached" in found.watch().trouble)
 
     assert found.watch().gapless_seconds == 0.0
+    await found.close()
+
+
+async def test_a_watch_that_hears_nothing_for_two_minutes_is_stale_until_it_hears_again(
+    fake: FakeCluster, tmp_path: Path
+) -> None:
+    late = [0.0]
+    client = await Cluster.open(NAMESPACE, fake.kubeconfig(tmp_path))
+    terms = Terms(release=RELEASE, clock=lambda: time.monotonic() + late[0])
+    found = KubernetesLauncher(client, terms)
+    await found.start(lambda: None)
+    await so(lambda: not found.watch().trouble)
+
+    late[0] = Timing().fresh_seconds - 60
+    young = found.watch().trouble
+    late[0] = Timing().fresh_seconds + 1
+    stale = found.watch().trouble
+    late[0] = 0.0
+
+    assert (young, bool(stale), found.watch().trouble) == ("", True, "")
     await found.close()
 
 
