@@ -183,7 +183,7 @@ def _describe(job: "Job") -> None:
             ("duration", duration(job.video_duration_seconds)),
             ("created", moment(job.created_at)),
             ("ended", moment(job.completed_at)),
-            ("waits for", job.waiting_reason),
+            ("waiting", job.waiting_reason),
             ("queue position", job.queue_position),
             ("left", duration(job.eta_seconds)),
             ("message", job.error_message),

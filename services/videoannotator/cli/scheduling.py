@@ -157,7 +157,7 @@ def _show_workers(queue: "Queue") -> None:
 
 def _show_waiting(queue: "Queue") -> None:
     rows = [(each.position, each.pipeline, each.job_id, each.reason) for each in queue.waiting]
-    write_table(("#POSITION", "PIPELINE", "JOB", "WAITS FOR"), rows)
+    write_table(("#POSITION", "PIPELINE", "JOB", "WHY IT WAITS"), rows)
 
 
 def _worker(slot: "Slot") -> tuple[object, ...]:

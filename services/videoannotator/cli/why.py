@@ -148,7 +148,5 @@ def _show_run(run: "Run") -> None:
     from videoannotator.cli.progress import state
 
     write(f"{run.pipeline}: {state(run)}, try {run.attempt}")
-    if run.waiting_reason:
-        write(f"waits for {run.waiting_reason}")
     if run.error is not None:
         say("\n  ".join(failure_lines(run.error, verbose=True)))

@@ -208,11 +208,15 @@ def test_the_other_commands_are_those_of_the_program(
     assert server.paths(method) == [path]
 
 
-def test_why_tells_what_a_pod_and_its_run_wait_for(
-    plugin: Command, server: FakeServer, kubectl: FakeKubectl
+@pytest.mark.parametrize(
+    "reason",
+    ["waits for a GPU", "waiting for a slot: 2 of 2 in use", "nothing new is started: drained"],
+)
+def test_why_tells_what_a_pod_and_its_run_wait_for_once_and_in_its_own_words(
+    plugin: Command, server: FakeServer, kubectl: FakeKubectl, reason: str
 ) -> None:
     knows(kubectl, UNSCHEDULABLE, ("FailedScheduling", "0/1 nodes:\n1 Insufficient gpu."))
-    run = run_body("pending", waiting_reason="a GPU of the cluster")
+    run = run_body("pending", waiting_reason=reason)
     server.gives("GET", f"{API}/jobs/j1", job_body("pending", runs=[run]))
 
     ended = plugin("why", POD)
@@ -220,7 +224,8 @@ def test_why_tells_what_a_pod_and_its_run_wait_for(
     assert ended.code == 0
     assert "now         waits for a GPU\n" in ended.out
     assert "failure     UNSCHEDULABLE_CAPACITY: " in ended.out
-    assert "\nwaits for a GPU of the cluster\n" in ended.out
+    of_the_run = ended.out.partition("\nvideo ")[2].splitlines()[1:]
+    assert of_the_run == [f"scene_detection: pending, {reason}, try 1"]
     assert "event: FailedScheduling: 0/1 nodes: 1 Insufficient gpu." in ended.err
 
 
