@@ -81,7 +81,9 @@ async def launching(stand: Stand, made: Plane, size: int) -> list[Figure]:
     told(f"a raw client creates {size}")
     began = await raw.create_all(made.address, made.places.pki, size)
     ceiling = await all_run(stand, raw.NAMESPACE, size, began)
-    await asyncio.to_thread(made.kubectl, *DELETE_RAW)
+    made.kubectl(*DELETE_RAW)
+    there = stand.workers.journal.there[raw.NAMESPACE]
+    await stand.until("the raw client's are gone", lambda: not there, limit(size))
     told(f"we launch {size}")
     await stand.submit(size, FOR_EVER_SECONDS)
     seen = stand.forget()
@@ -112,7 +114,7 @@ async def launching(stand: Stand, made: Plane, size: int) -> list[Figure]:
     ]
 
 
-DELETE_RAW = ("delete", "jobs", "--all", f"--namespace={raw.NAMESPACE}", "--cascade=foreground")
+DELETE_RAW = ("delete", "jobs", "--all", f"--namespace={raw.NAMESPACE}", "--wait=false")
 
 
 async def all_run(stand: Stand, namespace: str, size: int, began: float) -> float:

@@ -64,6 +64,7 @@ class Journal:
     running_at: defaultdict[str, dict[str, float]] = field(
         default_factory=lambda: defaultdict(dict)
     )  #: namespace -> pod -> when it was first seen to run
+    there: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     written: Counter[str] = field(default_factory=Counter)  #: manifests of each run
     started: Counter[str] = field(default_factory=Counter)  #: attempts of each run that worked
     overlaps: Counter[str] = field(default_factory=Counter)  #: of a run with another of its own
@@ -142,6 +143,8 @@ class FakeWorkers(inference_pb2_grpc.InferenceServiceServicer):
     async def _note(self, pod: dict[str, Any], *, deleted: bool) -> None:
         metadata, phase = pod["metadata"], pod["status"].get("phase")
         running = phase == "Running" and not deleted
+        there = self.journal.there[metadata["namespace"]]
+        (there.discard if deleted else there.add)(metadata["name"])
         if running:
             seen = self.journal.running_at[metadata["namespace"]]
             seen.setdefault(metadata["name"], time.monotonic())
