@@ -40,7 +40,7 @@ class At:
     parameters: dict[str, Any] = field(default_factory=dict)
     site: dict[str, Any] = field(default_factory=dict)  #: changes of the site's file
     before: Callable[[Stage], None] = lambda stage: None
-    after: Callable[[Stage, str], None] = lambda stage, job: None  #: once cancelled
+    after: Callable[[Stage, str], None] = lambda stage, job: None  #: once it is wished
 
 
 @pytest.fixture(scope="module")
@@ -173,8 +173,8 @@ def test_a_cancel_is_graceful_and_true_and_its_slot_goes_on_afterwards(
         stage.following = stage.submit()
 
         stage.cancel(job)
-        stage.site.until_state(job, "cancelled")
         at.after(stage, job)
+        stage.site.until_state(job, "cancelled")
 
         stage.site.until_state(stage.following, "completed", "failed")
         judge(stage, job)
