@@ -1,5 +1,6 @@
 """A site with one slot, on which a job is cancelled while another waits for its place."""
 
+import fcntl
 import json
 import signal
 import statistics
@@ -11,6 +12,7 @@ from typing import Any
 
 import psycopg
 
+from tests.cluster.disrupting import LOCK
 from tests.cluster.given import GivenCluster
 from tests.cluster.pod_history import Moment, PodHistory, ended, history_of, uid_of
 from tests.cluster.site import ClusterSite, Row, cluster_site, until
@@ -125,6 +127,14 @@ def _ignores_sigterm(pid: int) -> bool:
         return False
     (ignored,) = [line.split()[1] for line in lines if line.startswith("SigIgn:")]
     return bool(int(ignored, 16) >> (signal.SIGTERM - 1) & 1)
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Nobody disrupts the cluster inside the block; many may be in it together."""
+    with LOCK.open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        yield
 
 
 # --- what must be true of every cancel

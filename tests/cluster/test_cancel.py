@@ -25,7 +25,7 @@ from tests.cluster.cancelling import (
 from tests.cluster.given import GivenCluster
 from tests.cluster.webhook import slow_webhook
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1200)  # it may wait for its turn
 
 LONG_SECONDS = 600.0
 IN_A_ROW = int(os.environ.get("CANCELS", "10"))
@@ -53,8 +53,8 @@ def figures() -> Iterator[list[Figures]]:
 
 @pytest.fixture
 def stage(cluster: GivenCluster, figures: list[Figures]) -> Iterator[Stage]:
-    """A site with one slot."""
-    with stage_of(cluster, figures) as made:
+    """A site with one slot, while nobody disrupts the cluster."""
+    with undisturbed(), stage_of(cluster, figures) as made:
         yield made
 
 
