@@ -21,6 +21,7 @@ from tests.cluster.cancelling import (
     stage_of,
     table,
     take_figures,
+    undisturbed,
 )
 from tests.cluster.given import GivenCluster
 from tests.cluster.webhook import slow_webhook
