@@ -251,6 +251,7 @@ async def resting(stand: Stand, size: int) -> list[Figure]:
     stand.proxy.broken = True
     stand.proxy.cut()
     await stand.submit(5, FOR_EVER_SECONDS)
+    at_first = await requests_each_second(stand)
     failing = await requests_each_second(stand)
     seen = stand.forget()
     stand.proxy.broken = False
@@ -264,11 +265,13 @@ async def resting(stand: Stand, size: int) -> list[Figure]:
             more_is_better=False,
         ),
         Figure(
-            what=f"the same, and 5 waiting, all answered with 500 for {REST_SECONDS:.0f} s",
+            what="the same and 5 launches, all answered with 500, the second minute",
             runs=(failing,),
             unit="/s",
             target=1.0,
             more_is_better=False,
+            beside="the first minute",
+            others=(at_first,),
         ),
         _healing("after the last 500", mended),
         *await dying(stand),
