@@ -19,6 +19,7 @@ def job_body(name: str, **labels: str) -> Body:
         "metadata": {"name": name, "labels": dict(labels), "annotations": {}},
         "spec": {
             "backoffLimit": 0,
+            "podReplacementPolicy": "Failed",
             "template": {
                 "metadata": {"labels": dict(labels)},
                 "spec": {
@@ -89,3 +90,8 @@ def put_deletion(body: Body) -> None:
     """Marks a pod as being deleted with its own grace."""
     grace = body["spec"].get("terminationGracePeriodSeconds", GRACE_SECONDS)
     body["metadata"].update(deletionTimestamp=timestamp(), deletionGracePeriodSeconds=grace)
+
+
+def put_forced_deletion(body: Body) -> None:
+    """Marks a pod as being deleted with a grace of 0."""
+    body["metadata"].update(deletionTimestamp=timestamp(), deletionGracePeriodSeconds=0)

@@ -88,7 +88,9 @@ class FakeCluster:
             return self._delete_pod(name)
         found = self._jobs.delete(name, options.get("propagationPolicy"))
         for pod in self._jobs.pods_of(found):
-            self._delete_pod(pod["metadata"]["name"])
+            forced = pod["metadata"].get("deletionGracePeriodSeconds") == 0
+            act = self._remove_pod if forced else self._delete_pod  # nothing holds it any more
+            act(pod["metadata"]["name"])
         self._jobs.settle(name)
         return found
 
@@ -155,8 +157,19 @@ class FakeCluster:
         self.finish(pod, 137, "", "Error")
 
     def force_delete(self, pod: str) -> None:
-        """Somebody deletes the pod with a grace of 0: it is gone here, its process may run on."""
-        self._remove_pod(pod)
+        """Somebody deletes the pod with a grace of 0.
+
+        A Kubernetes Job that lives and replaces only what has failed holds the pod until it has
+        ended. Without one it is gone here at once, and its process may run on.
+        """
+        found = self.objects.get("pods", pod)
+        assert found is not None
+        if not self._jobs.holds(found):
+            self._remove_pod(pod)
+            return
+        self._edit(pod, bodies.put_forced_deletion)
+        if self.kubelet_obeys:
+            self.nodes.stop(pod, self._remove_pod)
 
     def lose_node(self, node: str = NODE) -> None:
         """The node stops answering: its pods say so, and what is deleted there stays."""

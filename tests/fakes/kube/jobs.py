@@ -35,6 +35,17 @@ class Jobs:
             self._objects.change("jobs", name, lambda it: it.update(status=counted))
             self._finish(name)
 
+    def holds(self, pod: Body) -> bool:
+        """Whether a pod that is deleted stays until its Kubernetes Job has seen it end."""
+        if _over(pod["status"].get("phase")) or not pod["spec"].get("nodeName"):
+            return False
+        return any(
+            job["metadata"]["uid"] in _owners(pod)
+            and job["spec"].get("podReplacementPolicy") == "Failed"
+            and "deletionTimestamp" not in job["metadata"]
+            for job in self._objects.all("jobs")
+        )
+
     def delete(self, name: str, propagation: object) -> Body:
         """Marks a Kubernetes Job as being deleted; its pods go first."""
 

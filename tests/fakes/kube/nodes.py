@@ -166,7 +166,9 @@ def _gpus(pod: Body) -> int:
 
 
 def _grace(pod: Body) -> float:
-    return float(pod["spec"].get("terminationGracePeriodSeconds", bodies.GRACE_SECONDS))
+    """What the deletion says; before it, what the pod asks for."""
+    own = pod["spec"].get("terminationGracePeriodSeconds", bodies.GRACE_SECONDS)
+    return float(pod["metadata"].get("deletionGracePeriodSeconds", own))
 
 
 def _container(pod: Body, ip: str) -> Container:

@@ -173,18 +173,57 @@ async def test_a_lost_node_keeps_what_is_deleted_until_it_is_back(
     assert await cluster.get_job("j") is None
 
 
-async def test_a_pod_deleted_by_force_is_gone_while_it_runs(
+async def test_a_pod_deleted_by_force_is_held_until_its_kubernetes_job_is_deleted(
+    fake: FakeCluster, cluster: Cluster
+) -> None:
+    job = await cluster.create_job(job_body("j"))
+    pod = a_running_pod(fake)
+    fake.kubelet_obeys = False
+
+    fake.force_delete(pod)
+    held = await cluster.get_pod(pod)
+    await cluster.delete_job("j", job.uid)
+
+    assert held is not None
+    assert (held.phase, held.deletion_grace_seconds) == ("Running", 0.0)
+    assert (await cluster.get_pod(pod), await cluster.get_job("j")) == (None, None)
+    assert pod_view(fake.objects.last("pods", pod)).phase == "Running"
+
+
+async def test_a_pod_whose_kubernetes_job_is_being_deleted_is_gone_by_force_while_it_runs(
+    fake: FakeCluster, cluster: Cluster
+) -> None:
+    job = await cluster.create_job(job_body("j"))
+    pod = a_running_pod(fake)
+    fake.kubelet_obeys = False
+    await cluster.delete_job("j", job.uid)
+    before = await cluster.get_pod(pod)
+
+    fake.force_delete(pod)
+
+    assert before is not None
+    assert await cluster.get_pod(pod) is None
+    assert pod_view(fake.objects.last("pods", pod)).phase == "Running"
+
+
+async def test_a_held_pod_is_ended_by_its_node_and_then_gone(
     fake: FakeCluster, cluster: Cluster
 ) -> None:
     await cluster.create_job(job_body("j"))
-    pod = fake.pod_of("j")
-    fake.place(pod)
-    fake.run(pod)
+    pod = a_running_pod(fake)
 
     fake.force_delete(pod)
 
     assert await cluster.get_pod(pod) is None
-    assert pod_view(fake.objects.last("pods", pod)).phase == "Running"
+    assert pod_view(fake.objects.last("pods", pod)).ended
+
+
+def a_running_pod(fake: FakeCluster) -> str:
+    """The pod of the Kubernetes Job `j`, at work."""
+    pod = fake.pod_of("j")
+    fake.place(pod)
+    fake.run(pod)
+    return pod
 
 
 @pytest.mark.parametrize(

@@ -196,7 +196,25 @@ async def test_looking_asks_the_cluster_nothing(
     assert len(fake.requests) == before
 
 
-async def test_a_pod_that_is_deleted_by_force_is_looked_for_by_its_name(
+async def test_a_pod_that_is_deleted_by_force_is_seen_while_its_kubernetes_job_lives(
+    fake: FakeCluster, made: KubernetesLauncher, worker: Worker
+) -> None:
+    await made.create(worker)
+    pod = fake.pod_of(name_in(worker))
+    fake.place(pod)
+    fake.run(pod)
+    await until_seen(made, worker, sight=Sight.ALIVE, address="127.0.0.1:50053")
+    fake.kubelet_obeys = False
+
+    fake.force_delete(pod)
+
+    await until_seen(made, worker, sight=Sight.ALIVE, address=None)
+    failure = (await look(made, worker)).failure
+    assert failure is not None
+    assert failure.code is Code.POD_VANISHED
+
+
+async def test_a_pod_that_is_deleted_by_force_behind_its_kubernetes_job_is_looked_for_by_its_name(
     fake: FakeCluster, made: KubernetesLauncher, worker: Worker
 ) -> None:
     await made.create(worker)
@@ -205,6 +223,8 @@ async def test_a_pod_that_is_deleted_by_force_is_looked_for_by_its_name(
     fake.run(pod)
     await until_seen(made, worker, sight=Sight.ALIVE)
 
+    fake.kubelet_obeys = False
+    fake.delete("jobs", name_in(worker), {"propagationPolicy": "Foreground"})
     fake.force_delete(pod)
 
     await until_seen(made, worker, sight=Sight.UNKNOWN, unsure=True)
