@@ -34,6 +34,7 @@ from videoannotator.v1 import inference_pb2, inference_pb2_grpc
 
 TOKEN = "VIDEOANNOTATOR_WORKER_TOKEN_SHA256"  # noqa: S105 - the name of a variable
 PROGRESS_SECONDS = 60.0
+AGAIN_SECONDS = 0.2
 LINE_BYTES = 16 << 20
 MERGE = "application/merge-patch+json"
 
@@ -64,7 +65,6 @@ class Journal:
     running_at: defaultdict[str, dict[str, float]] = field(
         default_factory=lambda: defaultdict(dict)
     )  #: namespace -> pod -> when it was first seen to run
-    there: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     written: Counter[str] = field(default_factory=Counter)  #: manifests of each run
     started: Counter[str] = field(default_factory=Counter)  #: attempts of each run that worked
     overlaps: Counter[str] = field(default_factory=Counter)  #: of a run with another of its own
@@ -122,13 +122,20 @@ class FakeWorkers(inference_pb2_grpc.InferenceServiceServicer):
     async def _watch(self) -> None:
         """Follows the pods of all namespaces; a kubelet would do so for its own."""
         while True:
-            async with self._session.get("/api/v1/pods") as answer:
-                found = await answer.json()
-            for pod in found["items"]:
-                await self._note(pod, deleted=False)
-            version = found["metadata"]["resourceVersion"]
             with suppress(aiohttp.ClientError, TimeoutError):
-                await self._follow(version)
+                await self._follow(await self._list())
+            await asyncio.sleep(AGAIN_SECONDS)
+
+    async def _list(self) -> str:
+        """Takes over what is there; from where to watch on."""
+        async with self._session.get("/api/v1/pods") as answer:
+            found = await answer.json()
+        for pod in found["items"]:
+            await self._note(pod, deleted=False)
+        there = {_token(pod) for pod in found["items"]}
+        for token in self.lives.keys() - there:
+            self._end(token)
+        return str(found["metadata"]["resourceVersion"])
 
     async def _follow(self, version: str) -> None:
         query = {"watch": "1", "resourceVersion": version}
@@ -143,8 +150,6 @@ class FakeWorkers(inference_pb2_grpc.InferenceServiceServicer):
     async def _note(self, pod: dict[str, Any], *, deleted: bool) -> None:
         metadata, phase = pod["metadata"], pod["status"].get("phase")
         running = phase == "Running" and not deleted
-        there = self.journal.there[metadata["namespace"]]
-        (there.discard if deleted else there.add)(metadata["name"])
         if running:
             seen = self.journal.running_at[metadata["namespace"]]
             seen.setdefault(metadata["name"], time.monotonic())
@@ -158,11 +163,14 @@ class FakeWorkers(inference_pb2_grpc.InferenceServiceServicer):
                 run_id=metadata["labels"][names.RUN],
             )
         elif not running and phase != "Pending" and token in self.lives:
-            self._ended.add(token)
-            life = self.lives.pop(token)
-            life.end.cancel()
-            if life.work is not None:
-                life.work.cancel()
+            self._end(token)
+
+    def _end(self, token: str) -> None:
+        self._ended.add(token)
+        life = self.lives.pop(token)
+        life.end.cancel()
+        if life.work is not None:
+            life.work.cancel()
 
     async def _exit(self, life: Life) -> None:
         """The process ends by itself; kwok then says so of the pod."""
