@@ -82,6 +82,8 @@ async def launching(stand: Stand, made: Plane, size: int) -> list[Figure]:
     began = await raw.create_all(made.address, made.places.pki, size)
     ceiling = await all_run(stand, raw.NAMESPACE, size, began)
     told(f"the raw client: {ceiling:.2f} /s; its pods stay, and do nothing")
+    # Their controller has yet to write of each of them that it is ready, and creates nothing before.
+    await stand.until("the raw client's are told ready", lambda: settled(made, size), limit(size))
     told(f"we launch {size}")
     await stand.submit(size, FOR_EVER_SECONDS)
     seen = stand.forget()
@@ -110,6 +112,18 @@ async def launching(stand: Stand, made: Plane, size: int) -> list[Figure]:
             more_is_better=False,
         ),
     ]
+
+
+def settled(made: Plane, size: int) -> bool:
+    """Whether the controller has nothing left to do for the raw client."""
+    words = (
+        "get",
+        "jobs",
+        f"--namespace={raw.NAMESPACE}",
+        "-o",
+        "jsonpath={.items[*].status.ready}",
+    )
+    return made.kubectl(*words).split() == ["1"] * size
 
 
 async def all_run(stand: Stand, namespace: str, size: int, began: float) -> float:
