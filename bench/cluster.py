@@ -82,7 +82,7 @@ async def launching(stand: Stand, made: Plane, size: int) -> list[Figure]:
     began = await raw.create_all(made.address, made.places.pki, size)
     ceiling = await all_run(stand, raw.NAMESPACE, size, began)
     told(f"the raw client: {ceiling:.2f} /s; its pods stay, and do nothing")
-    # Their controller has yet to write of each of them that it is ready, and creates nothing before.
+    # Their controller writes first of each of them that it is ready, and then creates ours.
     await stand.until("the raw client's are told ready", lambda: settled(made, size), limit(size))
     told(f"we launch {size}")
     await stand.submit(size, FOR_EVER_SECONDS)
