@@ -167,8 +167,8 @@ def test_what_one_leader_saw_end_is_no_riddle_for_the_next(
 
     for job in jobs:
         finished(site, witness, job)
-        lines = site.rows("SELECT message FROM events WHERE job_id = %s", job)
-        assert not [one for one in lines if "cannot be proved" in str(one["message"])]
+        lines = site.rows("SELECT data FROM events WHERE job_id = %s", job)
+        assert not [one for one in lines if "cannot be proved" in str(one["data"])]
 
 
 def test_a_leader_that_was_frozen_past_its_lease_changes_nothing(
