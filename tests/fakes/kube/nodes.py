@@ -1,8 +1,9 @@
 """The scheduler and the nodes of a fake cluster."""
 
 import asyncio
+import os
 from collections.abc import Callable, Iterator
-from itertools import count
+from itertools import cycle
 from typing import Any
 
 from tests.fakes.kube import bodies
@@ -13,6 +14,10 @@ GPU = "nvidia.com/gpu"
 NODE = "node-1"
 SIGTERM_EXIT = 143
 FIELDS = ("name", "namespace", "uid")
+#: Every pod listens on the same port, and other tests run beside this process: so a process has a
+#: network of its own below 127, and gives each pod another address of it.
+NETWORK = f"127.{64 + os.getpid() % 64}.{os.getpid() // 64 % 256}"
+ADDRESSES = cycle(range(2, 255))
 
 
 class Nodes:
@@ -34,7 +39,6 @@ class Nodes:
         self._logs: dict[str, str] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._ends: dict[str, Callable[[str], object]] = {}
-        self._addresses = count(2)
 
     def schedule(self) -> None:
         """Places waiting pods where there is room; only when containers really run."""
@@ -115,7 +119,7 @@ class Nodes:
 
     def _start(self, start: Runner, pod: str) -> None:
         self.place(pod, NODE)
-        ip = f"127.77.0.{next(self._addresses)}"
+        ip = f"{NETWORK}.{next(ADDRESSES)}"
         task = asyncio.create_task(self._live(start, pod, ip))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

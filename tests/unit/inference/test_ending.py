@@ -28,19 +28,20 @@ def outcomes(journal: Path) -> list[str]:
     return [json.loads(line)["outcome"] for line in journal.read_text().splitlines()]
 
 
+async def read(client: WorkerClient, work: Assignment, reported: asyncio.Event) -> list[object]:
+    """Starts the work and hears all that it tells; sets `reported` at its first progress."""
+    events: list[object] = []
+    async for event in client.annotate(work, 1):
+        events.append(event)
+        if isinstance(event, Progress):
+            reported.set()
+    return events
+
+
 async def begun(client: WorkerClient, work: Assignment) -> asyncio.Task[list[object]]:
     """Starts the work and returns when it reports; the task reads the rest."""
     reported = asyncio.Event()
-
-    async def read() -> list[object]:
-        events: list[object] = []
-        async for event in client.annotate(work, 1):
-            events.append(event)
-            if isinstance(event, Progress):
-                reported.set()
-        return events
-
-    task = asyncio.create_task(read())
+    task = asyncio.create_task(read(client, work, reported))
     await asyncio.wait_for(reported.wait(), PATIENCE_SECONDS)
     return task
 
@@ -199,9 +200,13 @@ async def test_an_orphan_ends_even_when_its_engine_holds_the_interpreter(tmp_pat
     video = silent_video(tmp_path / "v")
     work = assignment(tmp_path / "out", video, journal=str(journal), freeze_seconds=600)
     async with started_worker(tmp_path, orphan_grace_seconds=3, stop_grace_seconds=1) as worker:
-        await begun(await worker.ready(), work)
+        told = read(await worker.ready(), work, asyncio.Event())  # it may freeze before a word
+        reading = asyncio.create_task(told)
+        await until(journal)
 
         assert await worker.ended() == 1
+        with pytest.raises(VideoAnnotatorError):
+            await reading
     assert outcomes(journal) == [""]
 
 
