@@ -12,10 +12,16 @@ from tests.fakes.kube.running import Container, LocalProcess, Running
 from tests.fakes.stages import PROGRAMS, look, until
 from tests.fakes.workers import a_worker
 from videoannotator.domain.jobs import Worker
+from videoannotator.scheduler.launchers.interface import Sight
 from videoannotator.scheduler.launchers.kubernetes import names
 from videoannotator.scheduler.launchers.kubernetes.bodies import spec_sha
 from videoannotator.scheduler.launchers.kubernetes.cluster import Cluster
-from videoannotator.scheduler.launchers.kubernetes.launcher import BODY, KubernetesLauncher, Terms
+from videoannotator.scheduler.launchers.kubernetes.launcher import (
+    BODY,
+    KubernetesLauncher,
+    Terms,
+    name_in,
+)
 
 RELEASE = "va"
 NAMESPACE = "va"
@@ -137,6 +143,16 @@ async def until_seen(launcher: KubernetesLauncher, worker: Worker, **fields: obj
         return all(getattr(found, name) == value for name, value in fields.items())
 
     await until(seen)
+
+
+async def at_work(fake: FakeCluster, launcher: KubernetesLauncher, worker: Worker) -> str:
+    """Creates the worker and lets its pod run until it is seen alive; the pod's name."""
+    await launcher.create(worker)
+    pod = fake.pod_of(name_in(worker))
+    fake.place(pod)
+    fake.run(pod)
+    await until_seen(launcher, worker, sight=Sight.ALIVE)
+    return pod
 
 
 def worker_of_cluster() -> Worker:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.fakes.kube.cluster import FakeCluster
 from tests.fakes.kube.faults import BROKEN, BUSY, NO_RIGHT, QUOTA, Drop, Refuse
-from tests.fakes.kube.stage import so, until_seen, worker_of_cluster
+from tests.fakes.kube.stage import at_work, so, until_seen, worker_of_cluster
 from tests.fakes.stages import look, until
 from videoannotator.domain.errors import (
     Conflict,
@@ -217,11 +217,7 @@ async def test_a_pod_that_is_deleted_by_force_is_seen_while_its_kubernetes_job_l
 async def test_a_pod_that_is_deleted_by_force_behind_its_kubernetes_job_is_looked_for_by_its_name(
     fake: FakeCluster, made: KubernetesLauncher, worker: Worker
 ) -> None:
-    await made.create(worker)
-    pod = fake.pod_of(name_in(worker))
-    fake.place(pod)
-    fake.run(pod)
-    await until_seen(made, worker, sight=Sight.ALIVE)
+    pod = await at_work(fake, made, worker)
 
     fake.kubelet_obeys = False
     fake.delete("jobs", name_in(worker), {"propagationPolicy": "Foreground"})
@@ -235,11 +231,7 @@ async def test_a_pod_that_is_deleted_by_force_behind_its_kubernetes_job_is_looke
 async def test_a_pod_whose_labels_are_taken_away_is_found_by_its_name(
     fake: FakeCluster, made: KubernetesLauncher, worker: Worker
 ) -> None:
-    await made.create(worker)
-    pod = fake.pod_of(name_in(worker))
-    fake.place(pod)
-    fake.run(pod)
-    await until_seen(made, worker, sight=Sight.ALIVE)
+    pod = await at_work(fake, made, worker)
 
     fake.objects.change("pods", pod, lambda it: it["metadata"]["labels"].clear())
 

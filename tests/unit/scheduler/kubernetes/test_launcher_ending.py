@@ -7,7 +7,7 @@ import pytest
 
 from tests.fakes.kube.cluster import FakeCluster
 from tests.fakes.kube.faults import Hold
-from tests.fakes.kube.stage import NAMESPACE, RELEASE, so, until_seen, worker_of_cluster
+from tests.fakes.kube.stage import NAMESPACE, RELEASE, at_work, so, until_seen, worker_of_cluster
 from tests.fakes.stages import stopping
 from videoannotator.domain.jobs import Worker
 from videoannotator.scheduler.launchers.interface import Sight
@@ -27,11 +27,7 @@ from videoannotator.scheduler.launchers.kubernetes.watching import Timing
 async def test_first_the_kubernetes_job_then_its_pods_each_by_its_uid(
     fake: FakeCluster, made: KubernetesLauncher, worker: Worker
 ) -> None:
-    await made.create(worker)
-    pod = fake.pod_of(name_in(worker))
-    fake.place(pod)
-    fake.run(pod)
-    await until_seen(made, worker, sight=Sight.ALIVE)
+    await at_work(fake, made, worker)
     fake.kubelet_obeys = False
     uids = [
         fake.job(name_in(worker))["metadata"]["uid"],
@@ -50,11 +46,7 @@ async def test_first_the_kubernetes_job_then_its_pods_each_by_its_uid(
 async def test_pods_that_a_kubernetes_job_left_behind_are_deleted_too(
     fake: FakeCluster, made: KubernetesLauncher, worker: Worker
 ) -> None:
-    await made.create(worker)
-    pod = fake.pod_of(name_in(worker))
-    fake.place(pod)
-    fake.run(pod)
-    await until_seen(made, worker, sight=Sight.ALIVE)
+    await at_work(fake, made, worker)
     fake.objects.remove("jobs", name_in(worker))
 
     await made.terminate(stopping(worker))
